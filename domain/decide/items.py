@@ -1,0 +1,93 @@
+"""Record what the engine does in its turn: items that begin and end.
+
+Ids of items are minted here, so no item can be started twice.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from domain import text
+from domain.command import Command
+from domain.events.base import Event, ItemKind, Json
+from domain.events.item import ItemCompleted, ItemFailed, ItemInterrupted, ItemStarted
+from domain.thread import Thread
+
+ItemEnd = Literal["completed", "failed", "interrupted"]
+
+
+def decide_start_item(
+    turn_id: str,
+    kind: ItemKind,
+    summary: str,
+    detail: Json | None,
+    command: Command,
+    thread: Thread,
+) -> tuple[Event, ...]:
+    """An item begins in the active turn; `TurnNotActive`."""
+    thread.active(turn_id)
+    return (
+        ItemStarted(
+            **command.header(thread.thread_id),
+            turn_id=turn_id,
+            item_id=command.mint("item", "started"),
+            kind=kind,
+            summary=text.summarize(text.clean(summary).text),
+            detail=text.clean_json(detail),
+        ),
+    )
+
+
+def decide_end_item(
+    turn_id: str,
+    item_id: str,
+    end: ItemEnd,
+    content: str | None,
+    result: Json | None,
+    reason: str | None,
+    command: Command,
+    thread: Thread,
+) -> tuple[Event, ...]:
+    """An open item ends; `TurnNotActive`, `ItemNotOpen`. `reason` says why it did not complete."""
+    thread.active(turn_id).open_item(item_id)
+    header = command.header(thread.thread_id)
+    body = text.clean(content).text if content is not None else None
+    data = text.clean_json(result)
+    why = text.clean(reason or f"the item {end}").text
+    match end:
+        case "completed":
+            return (
+                ItemCompleted(**header, turn_id=turn_id, item_id=item_id, text=body, result=data),
+            )
+        case "failed":
+            return (
+                ItemFailed(
+                    **header, turn_id=turn_id, item_id=item_id, text=body, result=data, error=why
+                ),
+            )
+        case "interrupted":
+            return (
+                ItemInterrupted(
+                    **header, turn_id=turn_id, item_id=item_id, text=body, result=data, reason=why
+                ),
+            )
+
+
+def decide_record_item(
+    turn_id: str,
+    kind: ItemKind,
+    summary: str,
+    content: str | None,
+    detail: Json | None,
+    command: Command,
+    thread: Thread,
+) -> tuple[Event, ...]:
+    """An item that is over as soon as it is known: begins and completes at once."""
+    (started,) = decide_start_item(turn_id, kind, summary, detail, command, thread)
+    assert isinstance(started, ItemStarted)
+    body = text.clean(content).text if content is not None else None
+    header = command.header(thread.thread_id)
+    return (
+        started,
+        ItemCompleted(**header, turn_id=turn_id, item_id=started.item_id, text=body),
+    )

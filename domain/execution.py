@@ -1,0 +1,148 @@
+"""Load, decide, append; and again if the thread moved on meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from domain import ids
+from domain.command import Command, body_hash
+from domain.errors import CommandConflict, InvalidArgument, Refused, ThreadContended
+from domain.events.base import Event, TurnEvent
+from domain.outcome import Outcome, outcome_of
+from domain.ports import (
+    Clock,
+    CommandRecorded,
+    Conflict,
+    Entropy,
+    EventLog,
+    Threads,
+    Uncommitted,
+)
+from domain.thread import Thread, evolve
+
+Decide = Callable[[Command, Thread], tuple[Event, ...]]
+
+# Each lost attempt means that another writer of the thread got through, so this is not reached
+# unless something hammers one thread; then the caller is told instead of starving.
+MAX_ATTEMPTS: Final = 64
+MAX_ACTOR_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A command as it is asked for. `name` and `body` are what a retry must repeat.
+
+    `key` is the command's id (a prompt's `input_id`); `retryable` says that the caller chose it, so
+    that the same command may have been recorded before; `thread_chosen` that it chose the thread,
+    so that the command in another thread is another command.
+    """
+
+    name: str
+    body: Mapping[str, object]
+    thread_id: str
+    decide: Decide
+    actor: str
+    key: str
+    retryable: bool
+    thread_chosen: bool = True
+
+
+class Execution:
+    """Runs intents against the log. Safe to share between threads of a process."""
+
+    def __init__(self, log: EventLog, threads: Threads, clock: Clock, entropy: Entropy) -> None:
+        self._log = log
+        self._threads = threads
+        self._clock = clock
+        self._entropy = entropy
+
+    def thread(self, thread_id: str) -> Thread:
+        """The thread as it is now; `ThreadNotFound`."""
+        return self._threads.current(thread_id).known()
+
+    def new_id(self, prefix: ids.Prefix) -> str:
+        """A fresh id."""
+        return ids.mint(prefix, self._clock.now(), self._entropy.bytes(), "")
+
+    def run(self, intent: Intent) -> Outcome:
+        """Decides on the remembered state first and asks the log only when it must.
+
+        An append is accepted only at the `seq` it was decided on, so a decision that appends needs
+        no fresh read. A refusal, or a decision to do nothing, is final only when it was made on the
+        current state; and a retry of a recorded command is answered before either (L10).
+        """
+        receipt = body_hash(intent.name, intent.body)
+        command = Command(
+            intent.key, _checked_actor(intent.actor), self._clock.now(), self._entropy.bytes()
+        )
+        remembered = self._threads.remembered(intent.thread_id)
+        for _ in range(MAX_ATTEMPTS):
+            thread = remembered or self._threads.current(intent.thread_id)
+            try:
+                events = intent.decide(command, thread.native())
+            except Refused:
+                if remembered is None:
+                    if answer := self._answer(intent, receipt):
+                        return answer
+                    raise
+                events = ()
+            if not events and remembered is None:
+                nothing = Outcome(thread_id=intent.thread_id, command_id=intent.key)
+                return self._answer(intent, receipt) or nothing
+            if events:
+                try:
+                    return self._append(_sealed(events, receipt), thread)
+                except CommandRecorded:
+                    # A fresh key can be there too: by our own append, if its answer was lost.
+                    if answer := self._answer(replace(intent, retryable=True), receipt):
+                        return answer
+                except Conflict:
+                    pass
+            remembered = None
+        raise ThreadContended(thread_id=intent.thread_id, attempts=MAX_ATTEMPTS)
+
+    def _append(self, events: Sequence[Event], thread: Thread) -> Outcome:
+        entries, after = number(events, thread)
+        recorded = self._log.append(entries, expected_seq=thread.seq)
+        self._threads.remember(after)
+        return outcome_of(recorded)
+
+    def _answer(self, intent: Intent, receipt: str) -> Outcome | None:
+        """The recorded outcome of that command; `CommandConflict` if it was another one (L10)."""
+        recorded = self._log.read_command(intent.key) if intent.retryable else ()
+        if not recorded:
+            return None
+        first = recorded[0].event
+        elsewhere = intent.thread_chosen and first.thread_id != intent.thread_id
+        if elsewhere or first.receipt != receipt:
+            raise CommandConflict(key=intent.key)
+        return replace(outcome_of(recorded), repeated=True)
+
+
+def number(events: Sequence[Event], thread: Thread) -> tuple[list[Uncommitted], Thread]:
+    """The events with their versions in their aggregates, and the thread after them."""
+    entries: list[Uncommitted] = []
+    for event in events:
+        before, thread = thread, evolve(thread, event)
+        if isinstance(event, TurnEvent):
+            turn = thread.turn or before.turn
+            assert turn is not None
+            # The end frees the slot; its version is one more than the last the slot had.
+            version = turn.version if thread.turn else turn.version + 1
+        else:
+            version = thread.version
+        entries.append(Uncommitted(event, version))
+    return entries, thread
+
+
+def _sealed(events: tuple[Event, ...], receipt: str) -> tuple[Event, ...]:
+    return (events[0].model_copy(update={"receipt": receipt}), *events[1:])
+
+
+def _checked_actor(actor: str) -> str:
+    if not actor or len(actor) > MAX_ACTOR_LENGTH or not actor.isprintable():
+        why = f"give 1 to {MAX_ACTOR_LENGTH} printable characters"
+        raise InvalidArgument(what="The actor", why=why)
+    return actor
