@@ -1,0 +1,73 @@
+"""Events as stored bytes and back. Every reader of the log decodes here, and nowhere else.
+
+Stored is the event's JSON without its empty fields. On read the body is brought to the current
+schema version and validated; what does not decode is an error with position and type, never
+skipped (D17).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from domain.errors import CorruptEvent, InvalidArgument, NewerEventVersion, UnknownEventType
+from domain.events.base import Event, Json
+from domain.events.registry import BY_NAME
+from domain.events.upcasts import upcast
+
+_JSON_OBJECT: Final = TypeAdapter(Json)
+
+
+def encode(event: Event) -> bytes:
+    """The exact bytes to store: UTF-8 JSON, one object. `InvalidArgument` if UTF-8 has no form
+    for a text in it (a lone surrogate)."""
+    try:
+        return event.__pydantic_serializer__.to_json(event, exclude_none=True)
+    except PydanticSerializationError as error:
+        raise InvalidArgument(what=f"The {event.name} event", why=str(error)) from None
+
+
+def decode(name: str, data: bytes, position: int) -> Event:
+    """The event of those bytes; `UnknownEventType`, `NewerEventVersion` or `CorruptEvent`."""
+    cls = BY_NAME.get(name)
+    if cls is None:
+        raise UnknownEventType(position=position, type=name, why="")
+    try:
+        event = cls.__pydantic_validator__.validate_json(data)
+        assert isinstance(event, cls)
+        if event.v == cls.schema_version:
+            return event
+    except ValidationError:
+        # Either an older version, whose fields differ, or damage: the version tells.
+        pass
+    return _decode_other_version(cls, data, position)
+
+
+def _decode_other_version(cls: type[Event], data: bytes, position: int) -> Event:
+    version: object = None
+    try:
+        body = _JSON_OBJECT.validate_json(data)
+        version = body.get("v", 1)
+        if isinstance(version, int) and version > cls.schema_version:
+            why = f"has version {version}, this turnlog knows {cls.schema_version}"
+            raise NewerEventVersion(position=position, type=cls.name, why=why)
+        current = upcast(cls.name, body, to_version=cls.schema_version)
+        # Strictness is for JSON types; a dict from JSON is judged by JSON's rules again.
+        return cls.model_validate_json(_JSON_OBJECT.dump_json(current))
+    except ValidationError as error:
+        raise CorruptEvent(position=position, type=cls.name, why=_summary(error)) from None
+    except KeyError:
+        why = f"has version {version}, which nothing brings up to {cls.schema_version}"
+        raise CorruptEvent(position=position, type=cls.name, why=why) from None
+
+
+def _summary(error: ValidationError) -> str:
+    """Which fields are wrong and how; never their values, which may be a prompt's text."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    first = "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
+        for problem in problems[:3]
+    )
+    return first + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
