@@ -62,8 +62,8 @@ def turn_context(turn_id: str, events: Sequence[Event]) -> TurnContext:
 def messages(events: Iterable[Event]) -> tuple[Message, ...]:
     """The messages of a thread's events (all of them, in `seq` order), oldest first.
 
-    Turns that were rolled back are left out; the last compaction of those that remain stands, by its
-    summary, for everything that began before it.
+    Turns that were rolled back are left out. Of the compactions that remain the last one stands, by
+    its summary, for everything that began before it.
     """
     items: dict[str, _Item] = {}
     gone: set[str] = set()

@@ -304,7 +304,7 @@ class ThreadService:
         def decide(command: Command, thread: Thread) -> tuple[Event, ...]:
             return decide_start_item(turn_id, kind, summary, detail, command, thread)
 
-        body = {"turn_id": turn_id, "kind": kind, "summary": summary, "detail": detail}
+        body = {"turn_id": turn_id, "kind": kind, "summary": summary}
         return self._run("start_item", body, thread_id, decide, actor, None)
 
     def end_item(

@@ -12,6 +12,7 @@ from domain.errors import PromptRequired
 from domain.events.base import Json
 
 SUMMARY_LIMIT: Final = 280  # characters
+ERROR_LIMIT: Final = 10_000  # characters
 MAX_DEPTH: Final = 64  # levels of JSON; readers of other languages give up soon after
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 # PostgreSQL refuses NUL in text and json; UTF-8 has no form for a lone surrogate.
@@ -36,6 +37,13 @@ def clean_prompt(text: str) -> Cleaned:
     if not trimmed:
         raise PromptRequired
     return clean(trimmed)
+
+
+def shorten_error(text: str) -> str:
+    """`text` storable and of a bounded length: an engine's error may be anything, and an end that
+    could not be stored would leave its turn open for ever."""
+    cleaned = clean(text[: ERROR_LIMIT + 1]).text
+    return cleaned if len(cleaned) <= ERROR_LIMIT else cleaned[: ERROR_LIMIT - 1] + "…"
 
 
 def summarize(text: str) -> str:

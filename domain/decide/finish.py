@@ -33,7 +33,7 @@ def decide_finish(
     waiting = len(inbox.steers(thread.inbox)) if turn.steerable else 0
     if status == "completed" and waiting:
         raise SteersPending(turn_id=turn_id, count=waiting)
-    reason = text.clean(error).text if error else None
+    reason = text.shorten_error(error) if error else None
     end = TurnCompleted(
         **command.header(thread.thread_id),
         turn_id=turn_id,

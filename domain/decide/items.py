@@ -53,7 +53,7 @@ def decide_end_item(
     header = command.header(thread.thread_id)
     body = text.clean(content).text if content is not None else None
     data = text.clean_json(result)
-    why = text.clean(reason or f"the item {end}").text
+    why = text.shorten_error(reason or f"the item {end}")
     match end:
         case "completed":
             return (

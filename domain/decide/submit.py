@@ -47,16 +47,19 @@ def decide_submit(
         case None:
             raise ThreadBusy(thread_id=thread.thread_id, turn_id=turn.turn_id)
         case "queue":
+            refuse_if_full(thread)
             return (event,)
         case "steer":
             refuse_unless_steerable(turn)
+            refuse_if_full(thread)
             return (event,)
         case "interrupt":
             policy = prompt.queued or thread.settings.queue_on_interrupt
             claimed = request_interrupt(policy, turn, command, thread)
+            after = fold(thread, claimed)
+            refuse_if_full(after)
             # Counted again: what the interrupt just claimed is on hold now.
-            held = len(inbox.held(fold(thread, claimed).inbox))
-            return (*claimed, event.model_copy(update={"held": held}))
+            return (*claimed, event.model_copy(update={"held": len(inbox.held(after.inbox))}))
 
 
 def decide_steer(
@@ -68,7 +71,14 @@ def decide_steer(
     if turn.interrupt is not None:
         # L8: no steer gets into it any more, and this one may go nowhere else.
         raise TurnNotSteerable(turn_id=turn_id, why="it is being interrupted")
+    refuse_if_full(thread)
     return (_admission(prompt, routing, command, thread),)
+
+
+def refuse_if_full(thread: Thread) -> None:
+    """`InboxFull` if one more prompt may not wait. One that runs at once is not asked (L11)."""
+    if len(thread.inbox) >= MAX_WAITING:
+        raise InboxFull(thread_id=thread.thread_id, limit=MAX_WAITING)
 
 
 def refuse_unless_steerable(turn: Turn) -> None:
@@ -83,8 +93,6 @@ def _admission(
     prompt: NewPrompt, routing: Routing, command: Command, thread: Thread
 ) -> PromptAdmitted:
     thread.writable()
-    if len(thread.inbox) >= MAX_WAITING:
-        raise InboxFull(thread_id=thread.thread_id, limit=MAX_WAITING)
     cleaned = text.clean_prompt(prompt.text)
     own_summary = prompt.overrides.input_summary
     steers = prompt.delivery == "steer" and thread.turn is not None

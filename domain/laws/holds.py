@@ -1,0 +1,133 @@
+"""Laws about interrupts and what is held: L4, L15 and L16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from domain.events.base import Event
+from domain.events.prompt import (
+    PromptPromoted,
+    PromptWithdrawn,
+    QueueHeld,
+    QueueReleased,
+)
+from domain.events.turn import (
+    TurnCompleted,
+    TurnInterruptRequested,
+)
+from domain.laws.history import History, Violation
+from domain.laws.observed import ObservedInbox
+from domain.options import ESCALATION
+from domain.thread import FAILURES_BEFORE_HOLD
+
+
+def boundary_holds(history: History) -> Iterator[Violation]:
+    """L4: an interrupt's hold claims exactly the prompts that were pending, and nobody else's."""
+    inbox = ObservedInbox()
+    for entry in history:
+        if isinstance(entry.event, QueueHeld):
+            pending = inbox.waiting("pending")
+            if list(entry.event.input_ids) != pending:
+                claimed = ", ".join(entry.event.input_ids)
+                what = f"claims {claimed}, pending are {', '.join(pending) or 'none'}"
+                yield Violation("L4", entry.seq, what)
+        inbox.see(entry.event)
+
+
+def interrupts_escalate(history: History) -> Iterator[Violation]:
+    """L15: a turn is interrupted again only with a stricter policy, and the policy is followed:
+    `discard` withdraws all that waits, `hold` holds all that is pending, `continue` does neither.
+    """
+    policies: dict[str, str] = {}
+    inbox = ObservedInbox()
+    for index, entry in enumerate(history):
+        event = entry.event
+        if isinstance(event, TurnInterruptRequested):
+            before = policies.get(event.turn_id)
+            if before and ESCALATION.index(event.queued) <= ESCALATION.index(before):
+                yield Violation("L15", entry.seq, f"{event.queued} after {before}")
+            policies[event.turn_id] = event.queued
+            due = {
+                "continue": ([], []),
+                "hold": (inbox.waiting("pending"), []),
+                "discard": ([], list(inbox.order)),
+            }
+            if (claims := _claims_after(history, index)) != due[event.queued]:
+                what = f"{event.queued} holds and withdraws {claims}, not {due[event.queued]}"
+                yield Violation("L15", entry.seq, what)
+        inbox.see(event)
+
+
+def _claims_after(history: History, index: int) -> tuple[list[str], list[str]]:
+    """What the events that directly follow the interrupt at `index` hold and withdraw."""
+    held: list[str] = []
+    withdrawn: list[str] = []
+    for following in range(index + 1, len(history)):
+        event = history[following].event
+        if event.command_id != history[index].event.command_id:
+            break
+        if isinstance(event, QueueHeld) and event.reason == "interrupt":
+            held.extend(event.input_ids)
+        elif isinstance(event, PromptWithdrawn) and event.reason == "interrupt":
+            withdrawn.append(event.input_id)
+        else:
+            break
+    return held, withdrawn
+
+
+def failures_hold(history: History) -> Iterator[Violation]:
+    """L16: after three failed turns without a completed one, an end does not start the next."""
+    failures = 0
+    last_end: str | None = None
+    for entry in history:
+        match entry.event:
+            case TurnCompleted(status=status, command_id=command_id):
+                failures = 0 if status == "completed" else failures + (status == "failed")
+                last_end = command_id
+            case QueueReleased():
+                failures = 0
+            case PromptPromoted(input_id=input_id, command_id=command_id):
+                if command_id == last_end and failures >= FAILURES_BEFORE_HOLD:
+                    what = f"{input_id} is started after {failures} failures in a row"
+                    yield Violation("L16", entry.seq, what)
+            case _:
+                pass
+
+
+def holds_have_a_cause(history: History) -> Iterator[Violation]:
+    """L4, L15, L16: prompts are held by a `hold` or by the end of a third failed turn, withdrawn
+    (unless by the user) by a `discard`; each by the event before it, in the same command."""
+    cause: TurnInterruptRequested | TurnCompleted | None = None
+    failures = 0
+    for entry in history:
+        event = entry.event
+        if cause is not None and event.command_id != cause.command_id:
+            cause = None
+        match event:
+            case TurnInterruptRequested():
+                cause = event
+            case TurnCompleted(status=status):
+                failures = 0 if status == "completed" else failures + (status == "failed")
+                cause = event
+            case QueueReleased():
+                failures = 0
+            case QueueHeld(reason="interrupt", turn_id=turn_id):
+                if not _interrupted(cause, turn_id, "hold"):
+                    yield Violation("L4", entry.seq, f"{turn_id} was not interrupted with hold")
+            case QueueHeld(turn_id=turn_id):
+                ended = isinstance(cause, TurnCompleted) and cause.turn_id == turn_id
+                if not ended or failures < FAILURES_BEFORE_HOLD:
+                    yield Violation("L16", entry.seq, f"held after {failures} failures in a row")
+            case PromptWithdrawn(reason="interrupt", input_id=input_id):
+                if not _interrupted(cause, None, "discard"):
+                    yield Violation("L15", entry.seq, f"nothing discards {input_id}")
+            case _:
+                pass
+
+
+def _interrupted(cause: Event | None, turn_id: str | None, policy: str) -> bool:
+    return (
+        isinstance(cause, TurnInterruptRequested)
+        and cause.queued == policy
+        and turn_id in (None, cause.turn_id)
+    )
