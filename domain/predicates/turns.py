@@ -13,7 +13,7 @@ from domain.events.turn import (
     TurnStarted,
     TurnSteered,
 )
-from domain.laws.history import History, Violation
+from domain.predicates.history import History, Violation
 
 
 def one_slot(history: History) -> Iterator[Violation]:

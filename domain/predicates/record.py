@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from domain.events.thread import ThreadCreated
-from domain.laws.history import History, Violation
+from domain.predicates.history import History, Violation
 
 
 def one_receipt(history: History) -> Iterator[Violation]:

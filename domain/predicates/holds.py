@@ -15,9 +15,9 @@ from domain.events.turn import (
     TurnCompleted,
     TurnInterruptRequested,
 )
-from domain.laws.history import History, Violation
-from domain.laws.observed import ObservedInbox
 from domain.options import ESCALATION
+from domain.predicates.history import History, Violation
+from domain.predicates.observed import ObservedInbox
 from domain.thread import FAILURES_BEFORE_HOLD
 
 

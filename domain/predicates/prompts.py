@@ -18,8 +18,8 @@ from domain.events.turn import (
     TurnStarted,
     TurnSteered,
 )
-from domain.laws.history import History, Violation, ends_command
-from domain.laws.observed import ObservedInbox, slot_taken
+from domain.predicates.history import History, Violation, ends_command
+from domain.predicates.observed import ObservedInbox, slot_taken
 
 
 def one_state(history: History) -> Iterator[Violation]:
@@ -136,21 +136,24 @@ def seen_is_recorded(history: History) -> Iterator[Violation]:
 
 def _message_after(history: History, index: int) -> str | None:
     """The user message of the promotion at `index`: three events on, all of its command."""
-    group = [e.event for e in history[index : index + 4]]
-    promoted = group[0]
-    assert isinstance(promoted, PromptPromoted)
-    if len(group) < 4 or any(e.command_id != promoted.command_id for e in group):
+    group = [entry.event for entry in history[index : index + 4]]
+    if len({event.command_id for event in group}) > 1:
         return None
-    _, entry, started, completed = group
-    enters = isinstance(entry, TurnStarted | TurnSteered) and entry.turn_id == promoted.turn_id
-    if (
-        not enters
-        or not isinstance(started, ItemStarted)
-        or not isinstance(completed, ItemCompleted)
-    ):
-        return None
-    same = started.item_id == completed.item_id and started.input_id == promoted.input_id
-    return completed.text if same and started.kind == "user_message" else None
+    match group:
+        case [
+            PromptPromoted() as promoted,
+            (TurnStarted() | TurnSteered()) as entry,
+            ItemStarted(kind="user_message") as started,
+            ItemCompleted() as completed,
+        ]:
+            items = {started.item_id, completed.item_id}
+            items |= {entry.item_id} if isinstance(entry, TurnSteered) else set()
+            turns = {promoted.turn_id, entry.turn_id, started.turn_id, completed.turn_id}
+            prompts = {promoted.input_id, entry.input_id, started.input_id}
+            alike = len(items) == len(turns) == len(prompts) == 1
+            return completed.text if alike else None
+        case _:
+            return None
 
 
 def nothing_enters_unpromoted(history: History) -> Iterator[Violation]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.laws import holds, prompts, record, turns
-from domain.laws.history import History, Law, Violation
+from domain.predicates import holds, prompts, record, turns
+from domain.predicates.history import History, Law, Violation
 
 __all__ = ["LAWS", "History", "Law", "Violation", "violations"]
 

@@ -1,0 +1,1 @@
+"""The predicates behind `domain/laws.py`, grouped by what they are about."""
