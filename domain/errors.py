@@ -85,7 +85,7 @@ class InboxFull(Refused):
 
 
 class PromptNotWaiting(Refused):
-    """Prompt {input_id} is {state} and can no longer be changed."""
+    """Prompt {input_id} is {state}."""
 
 
 class NothingHeld(Refused):
@@ -102,10 +102,6 @@ class RollbackTooDeep(Refused):
 
 class ItemNotOpen(Refused):
     """Item {item_id} is not open in turn {turn_id}."""
-
-
-class ItemExists(Refused):
-    """Item {item_id} was already started in turn {turn_id}."""
 
 
 class InterruptRequested(Refused):
@@ -132,6 +128,11 @@ class LeaseLost(TurnlogError):
 
 class LeaseAlive(Refused):
     """Turn {turn_id} is being worked on by {holder}; its lease runs for another {seconds} s."""
+
+
+class ImpossibleEvent(TurnlogError):
+    """The history of thread {thread_id} is damaged at seq {seq}: {why}. `turnlog verify` says
+    more."""
 
 
 class CorruptEvent(TurnlogError):

@@ -60,7 +60,7 @@ class Execution:
 
     def thread(self, thread_id: str) -> Thread:
         """The thread as it is now; `ThreadNotFound`."""
-        return self._threads.current(thread_id).known()
+        return self._threads.current(ids.check("thr", thread_id)).known()
 
     def new_id(self, prefix: ids.Prefix) -> str:
         """A fresh id."""
@@ -77,7 +77,7 @@ class Execution:
         command = Command(
             intent.key, _checked_actor(intent.actor), self._clock.now(), self._entropy.bytes()
         )
-        remembered = self._threads.remembered(intent.thread_id)
+        remembered = self._threads.remembered(ids.check("thr", intent.thread_id))
         for _ in range(MAX_ATTEMPTS):
             thread = remembered or self._threads.current(intent.thread_id)
             try:

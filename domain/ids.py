@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -17,6 +18,12 @@ from domain.errors import InvalidArgument
 Prefix = Literal["thr", "turn", "item", "inp", "cmd"]
 
 MAX_ID_LENGTH: Final = 200
+_PREFIX_OF: Final[Mapping[str, Prefix]] = {
+    "turn_id": "turn",
+    "item_id": "item",
+    "input_id": "inp",
+    "input_ids": "inp",
+}
 _BODY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]*\Z")
 
 
@@ -42,3 +49,16 @@ def check(prefix: Prefix, text: str) -> str:
             what=f"The id {text[:60]!r}", why=f"{shape}, {MAX_ID_LENGTH} characters at most"
         )
     return text
+
+
+def check_named(arguments: Mapping[str, object]) -> None:
+    """Every id among a command's arguments, before it reaches a message or the store."""
+    for name, prefix in _PREFIX_OF.items():
+        match arguments.get(name):
+            case str() as one:
+                check(prefix, one)
+            case list() as several:
+                for one in several:
+                    check(prefix, str(one))
+            case _:
+                pass

@@ -53,7 +53,10 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The effects of one command; a command that changed nothing has `seq` and `position` None.
+    """The effects of one command.
+
+    A command that changed nothing has `seq` and `position` None; it is in no log, so a retry of it
+    is decided anew.
 
     `seq` and `position` are those of its last event: wait for that position to read one's own
     writes. `repeated` tells an answer from the receipts from a first one.

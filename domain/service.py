@@ -364,6 +364,7 @@ class ThreadService:
             "overrides": prompt.overrides,
             "origin": prompt.origin,
         }
+        ids.check_named(body)
         key = ids.check("inp", prompt.input_id)
         intent = Intent(name, full_body, thread_id, decide, actor, key, given_id is not None)
         return self._execution.run(intent)
@@ -377,6 +378,7 @@ class ThreadService:
         actor: str,
         command_id: str | None,
     ) -> Outcome:
+        ids.check_named(body)
         key = ids.check("cmd", command_id) if command_id else self.new_id("cmd")
         intent = Intent(name, body, thread_id, decide, actor, key, command_id is not None)
         return self._execution.run(intent)

@@ -14,7 +14,13 @@ from typing import Final
 
 from domain import inbox as inboxes
 from domain import turn as turns
-from domain.errors import ThreadIsArchived, ThreadIsImported, ThreadNotFound, TurnNotActive
+from domain.errors import (
+    ImpossibleEvent,
+    ThreadIsArchived,
+    ThreadIsImported,
+    ThreadNotFound,
+    TurnNotActive,
+)
 from domain.events.base import Event, TurnEvent
 from domain.events.prompt import (
     PromptAdmitted,
@@ -119,14 +125,22 @@ def evolve(thread: Thread, event: Event) -> Thread:
 
 def _apply_turn(event: TurnEvent, thread: Thread) -> Thread:
     if isinstance(event, TurnStarted):
+        if thread.turn is not None:
+            raise _impossible(event, thread)
         entry = TurnInContext(event.turn_id, event.input_id is not None)
         return replace(thread, turn=turns.started(event), context=(*thread.context, entry))
     if thread.turn is None or thread.turn.turn_id != event.turn_id:
-        raise ValueError(f"{event.name} for {event.turn_id}, which does not hold the slot")
+        raise _impossible(event, thread)
     turn = turns.evolve(thread.turn, event)
     if not isinstance(event, TurnCompleted):
         return replace(thread, turn=turn)
     return replace(thread, turn=None, failures=_failures(event, thread.failures))
+
+
+def _impossible(event: TurnEvent, thread: Thread) -> ImpossibleEvent:
+    slot = f"{thread.turn.turn_id} holds" if thread.turn else "no turn holds"
+    why = f"{event.name} of {event.turn_id}, while {slot} the slot"
+    return ImpossibleEvent(thread_id=thread.thread_id, seq=thread.seq + 1, why=why)
 
 
 def _failures(event: TurnCompleted, before: int) -> int:

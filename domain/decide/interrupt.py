@@ -17,18 +17,20 @@ def decide_interrupt(
 ) -> tuple[Event, ...]:
     """Ask that turn to stop; `TurnNotActive` if it is not the active one (D4).
 
-    None takes the thread's own policy. A second interrupt is answered with no event unless it is
-    stricter than the first.
+    A second interrupt is answered with no event unless it is stricter than the first.
     """
-    turn = thread.active(turn_id)
-    policy = queued or thread.settings.queue_on_interrupt
-    return request_interrupt(policy, turn, command, thread)
+    return request_interrupt(queued, thread.active(turn_id), command, thread)
 
 
 def request_interrupt(
-    policy: QueuePolicy, turn: Turn, command: Command, thread: Thread
+    queued: QueuePolicy | None, turn: Turn, command: Command, thread: Thread
 ) -> tuple[Event, ...]:
-    """The request and the claims its policy makes on the prompts admitted so far."""
+    """The request and the claims its policy makes on the prompts admitted so far.
+
+    Without a policy of its own it takes the one the turn was interrupted with, so that pressing
+    stop twice changes nothing (L15), and else the thread's.
+    """
+    policy = queued or turn.interrupt or thread.settings.queue_on_interrupt
     if turn.interrupt and ESCALATION.index(policy) <= ESCALATION.index(turn.interrupt):
         return ()
     header = command.header(thread.thread_id)

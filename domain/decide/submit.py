@@ -54,8 +54,7 @@ def decide_submit(
             refuse_if_full(thread)
             return (event,)
         case "interrupt":
-            policy = prompt.queued or thread.settings.queue_on_interrupt
-            claimed = request_interrupt(policy, turn, command, thread)
+            claimed = request_interrupt(prompt.queued, turn, command, thread)
             after = fold(thread, claimed)
             refuse_if_full(after)
             # Counted again: what the interrupt just claimed is on hold now.
@@ -94,17 +93,17 @@ def _admission(
 ) -> PromptAdmitted:
     thread.writable()
     cleaned = text.clean_prompt(prompt.text)
-    own_summary = prompt.overrides.input_summary
-    steers = prompt.delivery == "steer" and thread.turn is not None
+    summary = text.clean(prompt.overrides.input_summary or "").text.strip() or cleaned.text
+    aim = thread.turn if prompt.delivery == "steer" else None
     return PromptAdmitted(
         **command.header(thread.thread_id),
         input_id=ids.check("inp", prompt.input_id),
         text=cleaned.text,
-        summary=text.summarize(text.clean(own_summary).text if own_summary else cleaned.text),
+        summary=text.summarize(summary),
         delivery=prompt.delivery or "queue",
         options=resolve(prompt.overrides, thread.settings, routing),
         route_intent=prompt.overrides.route_intent,
-        target_turn_id=thread.turn.turn_id if steers and thread.turn else None,
+        target_turn_id=aim.turn_id if aim else None,
         origin=prompt.origin,
         held=len(inbox.held(thread.inbox)),
         replaced=cleaned.replaced,
