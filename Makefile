@@ -1,0 +1,40 @@
+# `make demo` and `make test` set everything up themselves; all they need is Python 3.11 or newer.
+
+BIN := .venv/bin
+CODE := domain projections adapters tests
+
+TEST_PROCESSES ?= 4
+# The same examples in every run; `make explore` looks for new ones.
+PYTEST_ARGS ?= --hypothesis-profile=ci
+
+.PHONY: help demo test check explore fmt setup clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## a scripted conversation on an embedded PostgreSQL, explained
+	@$(BIN)/turnlog demo
+
+test: setup ## all tests but the benchmarks
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=$(TEST_PROCESSES) $(PYTEST_ARGS)
+
+explore: setup ## the tests, with property tests trying many new examples
+	@$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=thorough
+
+check: setup ## style, types, import rules
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fmt: setup ## put the code into its usual form
+	@$(BIN)/ruff check --fix-only --quiet $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+setup: ## install into .venv, if that has not been done
+	@./.ci/setup
+
+clean: ## remove the environment and everything tools left behind
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

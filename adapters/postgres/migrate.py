@@ -1,0 +1,150 @@
+"""Bring a schema to the version this code knows, and say which version it has.
+
+Looking does without alembic, whose import takes longer than everything else a command does.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from psycopg import sql
+
+from adapters.errors import MigrationFailed, NewerSchema, NotMigrated, StoreError
+from adapters.postgres.connection import Connection, connect
+from adapters.postgres.database import Database
+from adapters.postgres.errors import reason, translate, translated
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+VERSION_TABLE = "alembic_version"
+
+State = Literal["empty", "behind", "current", "newer"]
+
+
+@dataclass(frozen=True)
+class SchemaStatus:
+    """The revision a schema has (None: no table of ours) and the one this code wants."""
+
+    found: str | None
+    wanted: str
+    known: frozenset[str]
+
+    @property
+    def state(self) -> State:
+        """`newer` means a revision this code has never heard of."""
+        if self.found is None:
+            return "empty"
+        if self.found == self.wanted:
+            return "current"
+        return "behind" if self.found in self.known else "newer"
+
+
+def status(connection: Connection, database: Database) -> SchemaStatus:
+    """What the schema is. Raises StoreError in one of its forms."""
+    table = sql.Identifier(database.schema, VERSION_TABLE)
+    with translated(database):
+        row = connection.execute("SELECT to_regclass(%s)", (table.as_string(),)).fetchone()
+        if row is not None and row[0] is not None:
+            query = sql.SQL("SELECT max(version_num) FROM {}").format(table)
+            row = connection.execute(query).fetchone()
+    found = row[0] if row is not None else None
+    wanted, known = revisions()
+    return SchemaStatus(found, wanted, known)
+
+
+def require_current(connection: Connection, database: Database) -> None:
+    """Raises NotMigrated or NewerSchema unless the schema is exactly what this code knows."""
+    now = status(connection, database)
+    if now.state == "current":
+        return
+    found = "it has no tables yet" if now.found is None else f"it is at {now.found}"
+    error = NewerSchema if now.state == "newer" else NotMigrated
+    raise error(schema=database.schema, target=database.target, found=found, wanted=now.wanted)
+
+
+def upgrade(database: Database, revision: str = "head") -> SchemaStatus:
+    """Migrate up to `revision`, in one transaction. Returns the status after it.
+
+    Safe in several processes at once: the later one finds nothing to do. Raises NewerSchema,
+    MigrationFailed (nothing was changed), StoreUnavailable, WrongDatabase.
+    """
+    with connect(database) as connection:
+        now = status(connection, database)
+        if now.state == "newer":
+            require_current(connection, database)
+        if now.state != "current" or revision != "head":
+            _run_alembic("upgrade", database, revision)
+        return status(connection, database)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Migrate down to `revision` (`base`: remove everything, events included)."""
+    _run_alembic("downgrade", database, revision)
+
+
+def _run_alembic(direction: Literal["upgrade", "downgrade"], database: Database, to: str) -> None:
+    from alembic import command
+    from alembic.util import CommandError
+    from sqlalchemy.exc import DBAPIError
+
+    run = command.upgrade if direction == "upgrade" else command.downgrade
+    try:
+        run(alembic_config(database), to)
+    except DBAPIError as error:
+        cause = error.orig
+        raise _failed(database, cause if cause is not None else error) from error
+    except CommandError as error:
+        raise _failed(database, error) from error
+
+
+def _failed(database: Database, cause: BaseException) -> StoreError:
+    import psycopg
+
+    if isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in ("", "08", "57"):
+        return translate(cause, database)
+    return MigrationFailed(schema=database.schema, target=database.target, why=reason(cause))
+
+
+def alembic_config(database: Database) -> Config:
+    """Alembic's configuration for `database`; works from an installed wheel, without a file."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["database"] = database
+    return config
+
+
+@functools.cache
+def revisions() -> tuple[str, frozenset[str]]:
+    """(head, all revisions), read from the files of `migrations/versions`."""
+    down = dict(_revision_of(file) for file in sorted((MIGRATIONS / "versions").glob("*.py")))
+    heads = sorted(set(down) - set(down.values()))
+    if len(heads) != 1:
+        raise ValueError(f"the migrations must have one head, not {heads}")
+    return heads[0], frozenset(down)
+
+
+def _revision_of(file: Path) -> tuple[str, str | None]:
+    """(revision, down_revision) of one file, whose assignments of the two are literals."""
+    found: dict[str, str | None] = {}
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            target, value = node.target, node.value
+        else:
+            continue
+        if isinstance(target, ast.Name) and target.id in ("revision", "down_revision"):
+            found[target.id] = ast.literal_eval(value)
+    revision = found["revision"]
+    if revision is None:
+        raise ValueError(f"{file.name} has no revision")
+    return revision, found["down_revision"]

@@ -1,0 +1,16 @@
+"""Lists the fixture plugins and scrubs the environment; nothing else belongs here."""
+
+import os
+
+# Before any test module is imported: a developer's own settings must not reach a test.
+for _name in list(os.environ):
+    if _name.startswith(("TURNLOG_", "PG")) and not _name.startswith("TURNLOG_TEST_"):
+        del os.environ[_name]
+
+pytest_plugins = [
+    "tests.fixtures.properties",
+    "tests.fixtures.server",
+    "tests.fixtures.database",
+    "tests.fixtures.clock",
+    "tests.fixtures.faults",
+]

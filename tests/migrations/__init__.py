@@ -1,0 +1,1 @@
+"""The migrations, from nothing and back."""

@@ -1,0 +1,186 @@
+"""The schema as migrations make it. What they did is read back from PostgreSQL's catalog."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from adapters.errors import MigrationFailed, NewerSchema, NotMigrated
+from adapters.postgres import migrate, migration_sql
+from adapters.postgres.connection import Connection, connect
+from adapters.postgres.database import Database
+from tests.fixtures.catalog import catalog
+
+REVISIONS = sorted(migrate.revisions()[1])
+
+
+@pytest.fixture
+def empty(empty_database: Database) -> Iterator[Connection]:
+    with connect(empty_database) as connection:
+        yield connection
+
+
+def _scripts() -> ScriptDirectory:
+    database = Database("postgresql:///nowhere")
+    return ScriptDirectory.from_config(migrate.alembic_config(database))
+
+
+def test_there_is_one_head_and_it_is_the_one_read_without_alembic() -> None:
+    assert _scripts().get_heads() == [migrate.revisions()[0]]
+
+
+def test_history_is_one_line_in_the_order_of_the_file_names() -> None:
+    revisions = list(_scripts().walk_revisions())
+    assert [r.revision for r in reversed(revisions)] == REVISIONS
+    assert all(Path(r.path).name.startswith(f"{r.revision}_") for r in revisions)
+
+
+def test_an_empty_database_is_not_migrated_and_says_what_to_do(
+    empty: Connection, empty_database: Database
+) -> None:
+    assert migrate.status(empty, empty_database).state == "empty"
+    with pytest.raises(NotMigrated, match="turnlog db upgrade"):
+        migrate.require_current(empty, empty_database)
+
+
+def test_upgrade_from_nothing_reaches_the_head(empty: Connection, empty_database: Database) -> None:
+    assert migrate.upgrade(empty_database).state == "current"
+    migrate.require_current(empty, empty_database)
+
+
+def test_a_second_upgrade_changes_nothing(empty: Connection, empty_database: Database) -> None:
+    migrate.upgrade(empty_database)
+    before = catalog(empty, "turnlog")
+    migrate.upgrade(empty_database)
+    assert catalog(empty, "turnlog") == before
+
+
+@pytest.mark.parametrize(("below", "revision"), list(pairwise(["base", *REVISIONS])))
+def test_each_revision_goes_up_down_and_up_to_the_same_catalog(
+    empty: Connection, empty_database: Database, below: str, revision: str
+) -> None:
+    if below != "base":
+        migrate.upgrade(empty_database, below)
+    else:  # alembic's own table stays behind; make it first
+        migrate.upgrade(empty_database, REVISIONS[0])
+        migrate.downgrade(empty_database, "base")
+    before = catalog(empty, "turnlog")
+    migrate.upgrade(empty_database, revision)
+    made = catalog(empty, "turnlog")
+    migrate.downgrade(empty_database, below)
+    assert catalog(empty, "turnlog") == before
+    migrate.upgrade(empty_database, revision)
+    assert catalog(empty, "turnlog") == made
+    assert made != before
+
+
+def test_down_to_base_leaves_only_the_version_table(
+    empty: Connection, empty_database: Database
+) -> None:
+    migrate.upgrade(empty_database)
+    migrate.downgrade(empty_database, "base")
+    tables = empty.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'turnlog'")
+    assert tables.fetchall() == [(migrate.VERSION_TABLE,)]
+    assert migrate.status(empty, empty_database).state == "empty"
+
+
+def test_two_schemas_in_one_database_do_not_meet(
+    empty: Connection, empty_database: Database
+) -> None:
+    migrate.upgrade(empty_database)
+    migrate.upgrade(replace(empty_database, schema="other"))
+    assert catalog(empty, "other") == catalog(empty, "turnlog")
+    public = empty.execute(
+        "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    )
+    assert public.fetchone() == (0,)
+
+
+def test_several_processes_may_upgrade_at_once(empty: Connection, empty_database: Database) -> None:
+    code = (
+        "import sys; from adapters.postgres import migrate, database; "
+        "print(migrate.upgrade(database.Database(sys.argv[1])).state)"
+    )
+    start = [sys.executable, "-c", code, empty_database.url]
+    processes = [subprocess.Popen(start, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [p.communicate(timeout=60)[0].strip() for p in processes] == ["current"] * 3
+    assert migrate.status(empty, empty_database).state == "current"
+
+
+def test_a_schema_from_a_newer_version_is_refused(
+    connection: Connection, database: Database
+) -> None:
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(NewerSchema, match=r"9999.*Upgrade turnlog"):
+        migrate.require_current(connection, database)
+    with pytest.raises(NewerSchema):
+        migrate.upgrade(database)
+
+
+def test_a_migration_that_fails_leaves_everything_as_it_was(
+    connection: Connection,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _add_revision(tmp_path, monkeypatch, "CREATE TABLE half_done (id int); SELECT 1 / 0;")
+    before = catalog(connection, "turnlog")
+    with pytest.raises(MigrationFailed, match="division by zero"):
+        migrate.upgrade(database)
+    assert catalog(connection, "turnlog") == before
+    assert migrate.status(connection, database).state == "behind"
+
+
+def test_sql_files_may_hold_colons_percent_signs_and_many_statements(
+    connection: Connection,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _add_revision(
+        tmp_path,
+        monkeypatch,
+        "CREATE TABLE odd (a text DEFAULT ':a %s %% \\:b'); CREATE TABLE odd_2 (b int);",
+    )
+    migrate.upgrade(database)
+    connection.execute("INSERT INTO odd DEFAULT VALUES")
+    assert connection.execute("SELECT a FROM odd").fetchone() == (r":a %s %% \:b",)
+
+
+def test_the_sql_printed_for_an_administrator_makes_the_same_schema(
+    empty: Connection, empty_database: Database, connection: Connection
+) -> None:
+    printed = StringIO()
+    config = migrate.alembic_config(empty_database)
+    config.output_buffer = printed
+    with redirect_stdout(printed):
+        command.upgrade(config, "head", sql=True)
+    empty.execute(printed.getvalue().encode())
+    assert catalog(empty, "turnlog") == catalog(connection, "turnlog")
+
+
+def _add_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statements: str) -> None:
+    """One more revision after the head, in a copy of the migrations."""
+    head = migrate.revisions()[0]
+    copy = tmp_path / "migrations"
+    shutil.copytree(migrate.MIGRATIONS, copy)
+    (copy / "versions" / "9000_more.py").write_text(
+        "from adapters.postgres.migration_sql import run_sql_file\n"
+        f"revision = '9000'\ndown_revision = '{head}'\n"
+        "def upgrade() -> None:\n    run_sql_file('9000.sql')\n"
+    )
+    (copy / "versions" / "sql" / "9000.sql").write_text(statements)
+    monkeypatch.setattr(migrate, "MIGRATIONS", copy)
+    monkeypatch.setattr(migration_sql, "FOLDER", copy / "versions" / "sql")
+    monkeypatch.setattr(migrate, "revisions", migrate.revisions.__wrapped__)
