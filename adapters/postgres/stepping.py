@@ -1,0 +1,191 @@
+"""Moves one set of read-model tables on: what following and rebuilding have in common."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+import psycopg
+from psycopg.types.numeric import Int8
+
+from adapters.errors import NotMigrated, StoreBusy, StoreFull, StoreUnavailable
+from adapters.postgres.connection import Connection, connect, quoted
+from adapters.postgres.database import Database
+from adapters.postgres.errors import reason, translated
+from adapters.postgres.queries import load_queries
+from domain.errors import TurnlogError
+from projections.errors import RangeRejected, ReadModelsMissing, ReadModelsOutdated
+from projections.ports import Step, Suspect
+from projections.registry import STEPS, definition, load_sql
+
+QUERIES: Final = load_queries("read_models.sql")
+
+STEP_BYTES: Final = 32 * 1024 * 1024
+"""What a step reads at most, in bytes of (compressed) event data, however few events that is."""
+
+SESSION_SETTINGS: Final[Mapping[str, str]] = {
+    # The statements are planned once for a session, and at that time the tables may be empty. So:
+    # by index, always, which is right for any range, and never by a guess of how large it is.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+    "work_mem": "64MB",
+    # Rows and checkpoint are lost together or not at all, and the log has the events.
+    "synchronous_commit": "off",
+}
+
+# Invalid values, violated constraints, limits of the program: the events are to blame.
+_BLAMES_EVENTS: Final = ("22", "23", "54")
+_MISFIT: Final = (
+    "what it is about was never begun, or begins a second time, or goes on after its end ({table})"
+)
+_UNKNOWN: Final = "this turnlog does not know its type or version, or it lacks something"
+
+
+class TableSession:
+    """A connection of its own to the tables of `schema`, opened when needed.
+
+    For one thread at a time. Every method raises StoreError in one of its forms; after a lost
+    connection the next call opens another.
+    """
+
+    temporary: tuple[type[TurnlogError], ...] = (StoreUnavailable, StoreBusy, StoreFull)
+
+    def __init__(self, database: Database, schema: str) -> None:
+        self.database = database
+        self.schema = schema
+        self._opened: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection, as far as one knows without using it."""
+        return self._opened is not None and not self._opened.closed
+
+    def close(self) -> None:
+        """Close the connection, and with it give up every lock."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    def step(self, limit: int, *, wait: bool = True) -> Step | None:
+        """See `projections.ports.Stepping`."""
+        with self.connection() as connection, connection.transaction():
+            return self._step(connection, limit, wait=wait)
+
+    def suspect(self, position: int) -> Suspect:
+        """What the event at that position is."""
+        row = self._one("select_suspect", position=position)
+        assert row is not None, "positions have no gap"
+        return Suspect(position, *row)
+
+    def seconds(self) -> float:
+        """A clock that only ever goes forward."""
+        return time.monotonic()
+
+    def pause(self, seconds: float) -> None:
+        """Let that time pass."""
+        time.sleep(seconds)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """The connection, with what psycopg raises inside turned into our errors."""
+        try:
+            with translated(self.database):
+                yield self._connected()
+        except NotMigrated as error:
+            raise self._damage(error) from error
+
+    def _connected(self) -> Connection:
+        if self._opened is None or self._opened.closed:
+            self._opened = self._connect()
+        return self._opened
+
+    def _connect(self) -> Connection:
+        path = ", ".join(
+            quoted(schema) for schema in dict.fromkeys([self.schema, self.database.schema])
+        )
+        settings = {**SESSION_SETTINGS, "search_path": path}
+        calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+        values = [text for pair in settings.items() for text in pair]
+        connection = connect(self.database)
+        connection.execute(f"SELECT {calls}".encode(), values, prepare=False)
+        return connection
+
+    def _damage(self, error: NotMigrated) -> TurnlogError:
+        """Something is missing: if the log is there, it is only tables that can be made anew."""
+        with translated(self.database):
+            row = self._connected().execute("SELECT to_regclass('log') IS NOT NULL").fetchone()
+        if row is None or not row[0]:
+            return error
+        return ReadModelsMissing(schema=self.schema, why=error.details["found"])
+
+    def _step(self, connection: Connection, limit: int, *, wait: bool) -> Step | None:
+        after = self._begin(connection, wait=wait)
+        if after is None:
+            return None
+        bounds = {"after": after, "events": limit, "bytes": STEP_BYTES}
+        row = connection.execute(QUERIES["bound_step"], bounds).fetchone()
+        assert row is not None
+        head, upto = int(row[0]), int(row[1])
+        if after > head:
+            why = f"they are at position {after}, and the log ends at {head}"
+            raise ReadModelsMissing(schema=self.schema, why=why)
+        if upto > after:
+            self._apply(connection, after, upto)
+            connection.execute(QUERIES["finish_step"], {"upto": upto})
+        return Step(after, upto, head)
+
+    def _begin(self, connection: Connection, *, wait: bool) -> int | None:
+        """The checkpoint, locked; None if somebody else has locked it and we do not wait."""
+        query = "begin_step" if wait else "begin_step_unless_busy"
+        row = connection.execute(QUERIES[query]).fetchone()
+        if row is None:
+            if not wait:
+                return None
+            raise ReadModelsMissing(schema=self.schema, why="their state is gone")
+        position, made_by, schema = row
+        if schema != self.schema:
+            raise ReadModelsMissing(schema=self.schema, why="the schema is gone")
+        if made_by != definition():
+            raise ReadModelsOutdated(schema=self.schema)
+        return int(position)
+
+    def _apply(self, connection: Connection, after: int, upto: int) -> None:
+        # Int8: else a number's size would make another statement of it.
+        bounds = {"after": Int8(after), "upto": Int8(upto)}
+        taken = 0
+        for name in STEPS:
+            try:
+                row = connection.execute(load_sql(name), bounds, prepare=True).fetchone()
+            except psycopg.Error as error:
+                if (error.sqlstate or "")[:2] not in _BLAMES_EVENTS:
+                    raise
+                raise RangeRejected(first=after + 1, last=upto, why=reason(error)) from error
+            assert row is not None
+            if row[1]:
+                why = _MISFIT.format(table=name)
+                raise RangeRejected(first=after + 1, last=upto, why=why)
+            taken += int(row[0])
+        if taken != upto - after:
+            raise RangeRejected(first=after + 1, last=upto, why=_UNKNOWN)
+
+    def _one(self, query: str, **values: object) -> Sequence[Any] | None:
+        with self.connection() as connection:
+            return connection.execute(QUERIES[query], values).fetchone()

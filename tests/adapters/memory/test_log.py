@@ -1,0 +1,34 @@
+"""The log in memory keeps the contract."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from adapters.memory.recorder import MemoryLogRecorder
+from adapters.recorder import LogRecorder
+from tests.contracts.event_store import MAX_EVENT_BYTES, EventStoreContract
+from tests.contracts.records import record
+from tests.fixtures.clock import START, HandClock
+
+
+class TestMemoryLog(EventStoreContract):
+    @pytest.fixture
+    def log(self) -> LogRecorder:
+        return MemoryLogRecorder(max_event_bytes=MAX_EVENT_BYTES)
+
+    @pytest.fixture
+    def unlimited_log(self) -> LogRecorder:
+        return MemoryLogRecorder()
+
+
+def test_a_clock_that_is_set_back_does_not_set_the_log_back(clock: HandClock) -> None:
+    log = MemoryLogRecorder(clock=clock.now)
+    log.append([record("thr_a", 1)])
+    clock.advance(-3600)
+    log.append([record("thr_a", 2)])
+    clock.advance(3601)
+    log.append([record("thr_a", 3)])
+    times = [entry.recorded_at for entry in log.select_thread("thr_a")]
+    assert times == [START, START, START + timedelta(seconds=1)]

@@ -1,0 +1,220 @@
+"""Group commit: how appends of many callers become batches."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.errors import StoreBusy
+from adapters.postgres import writer
+from adapters.postgres.batch import Append, Move, Outcome, Written
+from adapters.postgres.writer import AppendInterrupted, GroupWriter, WriterClosed
+from adapters.records import VersionConflict
+from tests.contracts.records import record
+
+WRITTEN = Written(1, [1], [bytes(32)], recorded_at=datetime(2025, 1, 1, tzinfo=UTC))
+
+
+class Gate:
+    """A BatchWriter that notes its batches and holds each until it is let through."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.is_closed = False
+        self.arrived = threading.Semaphore(0)
+        self._open = threading.Semaphore(0)
+        self.answer: Callable[[Append], Outcome] = lambda _: WRITTEN
+
+    def write(self, appends: Sequence[Append]) -> list[Outcome]:
+        self.batches.append([append.records[0].thread_id for append in appends])
+        self.arrived.release()
+        assert self._open.acquire(timeout=10)
+        return [self.answer(append) for append in appends]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def let_through(self, batches: int = 1) -> None:
+        self._open.release(batches)
+
+    def wait_for_batch(self) -> None:
+        assert self.arrived.acquire(timeout=10)
+
+
+def append(name: str, size: int = 0) -> Append:
+    return Append([record(name, data=b'{"a":"' + b"x" * size + b'"}')])
+
+
+class Stage:
+    """A writer over a gate, and a pool of callers."""
+
+    def __init__(self, max_waiting: int = 100) -> None:
+        self.gate = Gate()
+        self.writer = GroupWriter(self.gate, max_waiting=max_waiting)
+        self._callers = ThreadPoolExecutor(50)
+
+    def call(self, name: str, **how: int) -> Future[Written]:
+        """Have it appended by a thread of its own, and return when it waits."""
+        return self.submit(append(name, **how))
+
+    def submit(self, given: Append) -> Future[Written]:
+        calls = len(self.writer._waiting) + len(self.gate.batches)
+        future = self._callers.submit(self.writer.write, given)
+        deadline = time.monotonic() + 10
+        while len(self.writer._waiting) + len(self.gate.batches) == calls:
+            assert time.monotonic() < deadline
+            time.sleep(0.0005)
+        return future
+
+    def lead(self, name: str = "first") -> Future[Written]:
+        """Occupy the writer: one append is at the gate."""
+        future = self.call(name)
+        self.gate.wait_for_batch()
+        return future
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def test_an_idle_writer_waits_for_nobody(stage: Stage) -> None:
+    stage.gate.let_through(3)
+    for name in ("a", "b", "c"):
+        assert stage.writer.write(append(name)) is WRITTEN
+    assert stage.gate.batches == [["a"], ["b"], ["c"]]
+
+
+def test_those_who_come_during_a_batch_are_the_next_one_in_their_order(stage: Stage) -> None:
+    first = stage.lead()
+    others = [stage.call(name) for name in "abc"]
+    stage.gate.let_through(2)
+    assert [future.result(10) for future in [first, *others]] == [WRITTEN] * 4
+    assert stage.gate.batches == [["first"], ["a", "b", "c"]]
+
+
+def test_each_caller_gets_its_own_outcome(stage: Stage) -> None:
+    conflict = VersionConflict(stream_id="b", version=1, actual=1)
+    stage.gate.answer = lambda a: conflict if a.records[0].thread_id == "b" else WRITTEN
+    first = stage.lead()
+    a, b, c = (stage.call(name) for name in "abc")
+    stage.gate.let_through(2)
+    assert [future.result(10) for future in (first, a, c)] == [WRITTEN] * 3
+    assert b.exception(10) is conflict
+
+
+def test_a_batch_is_bounded_in_number(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "MAX_BATCH_APPENDS", 2)
+    futures = [stage.lead(), *(stage.call(name) for name in "abc")]
+    stage.gate.let_through(3)
+    assert [future.result(10) for future in futures] == [WRITTEN] * 4
+    assert stage.gate.batches == [["first"], ["a", "b"], ["c"]]
+
+
+def test_a_batch_is_bounded_in_bytes(stage: Stage) -> None:
+    half = writer.MAX_BATCH_BYTES // 2
+    futures = [stage.lead(), stage.call("a", size=half), stage.call("b", size=half)]
+    stage.gate.let_through(3)
+    assert [future.result(10) for future in futures] == [WRITTEN] * 3
+    assert stage.gate.batches == [["first"], ["a"], ["b"]]
+
+
+def test_an_append_larger_than_a_batch_goes_alone(stage: Stage) -> None:
+    futures = [stage.lead(), stage.call("a", size=writer.MAX_BATCH_BYTES * 2), stage.call("b")]
+    stage.gate.let_through(3)
+    assert [future.result(10) for future in futures] == [WRITTEN] * 3
+    assert stage.gate.batches == [["first"], ["a"], ["b"]]
+
+
+def test_an_append_that_moves_a_position_goes_alone(stage: Stage) -> None:
+    move = Move("follower", "app", 1)
+    futures = [stage.lead(), stage.call("a")]
+    futures.append(stage.submit(Append([record("b")], None, move)))
+    futures.append(stage.call("c"))
+    stage.gate.let_through(4)
+    assert [future.result(10) for future in futures] == [WRITTEN] * 4
+    assert stage.gate.batches == [["first"], ["a"], ["b"], ["c"]]
+
+
+def test_too_many_waiting_are_turned_away(stage: Stage) -> None:
+    stage = Stage(max_waiting=2)
+    waiting = [stage.lead(), stage.call("a"), stage.call("b")]
+    with pytest.raises(StoreBusy, match="2 appends are waiting already"):
+        stage.writer.write(append("c"))
+    stage.gate.let_through(2)
+    assert [future.result(10) for future in waiting] == [WRITTEN] * 3
+
+
+def test_closing_lets_those_who_wait_through_and_takes_no_more(stage: Stage) -> None:
+    waiting = [stage.lead(), stage.call("a"), stage.call("b")]
+    closing = threading.Thread(target=stage.writer.close)
+    closing.start()
+    while not stage.writer._is_closed:
+        time.sleep(0.0005)
+    with pytest.raises(WriterClosed):
+        stage.writer.write(append("c"))
+    assert not stage.gate.is_closed
+    stage.gate.let_through(2)
+    assert [future.result(10) for future in waiting] == [WRITTEN] * 3
+    closing.join(10)
+    assert stage.gate.is_closed
+
+
+def test_a_leader_that_breaks_down_leaves_nobody_waiting(stage: Stage) -> None:
+    def break_down(_: Append) -> Outcome:
+        raise KeyboardInterrupt
+
+    first = stage.lead()
+    a, b = stage.call("a"), stage.call("b")
+    stage.gate.let_through(1)
+    first.result(10)
+    stage.gate.answer = break_down
+    stage.gate.wait_for_batch()
+    later = stage.call("later")
+    stage.gate.let_through(1)
+    assert isinstance(a.exception(10), KeyboardInterrupt)
+    assert isinstance(b.exception(10), AppendInterrupted)
+    stage.gate.answer = lambda _: WRITTEN
+    stage.gate.let_through(1)
+    assert later.result(10) is WRITTEN
+
+
+def test_a_caller_interrupted_while_it_waits_holds_up_nobody(stage: Stage) -> None:
+    first = stage.lead()
+
+    main_thread = threading.get_ident()
+
+    def press_ctrl_c() -> None:
+        while not stage.writer._waiting:
+            time.sleep(0.0005)
+        signal.pthread_kill(main_thread, signal.SIGINT)
+
+    threading.Thread(target=press_ctrl_c).start()
+    with pytest.raises(KeyboardInterrupt):
+        stage.writer.write(append("interrupted"))
+    behind = stage.call("behind")
+    stage.gate.let_through(2)
+    assert first.result(10) is behind.result(10) is WRITTEN
+    assert stage.gate.batches == [["first"], ["behind"]]
+
+
+def test_a_leader_to_be_that_is_interrupted_passes_it_on(stage: Stage) -> None:
+    first = stage.lead()
+    interrupted, behind = stage.call("interrupted"), stage.call("behind")
+    [caller, _] = stage.writer._waiting
+    # As if the interrupt came when the first batch was done and it was woken to lead.
+    with stage.writer._mutex:
+        caller.leads = True
+    stage.writer._leave(caller)
+    stage.gate.wait_for_batch()
+    stage.gate.let_through(2)
+    assert first.result(10) is behind.result(10) is WRITTEN
+    assert not interrupted.done()
+    caller.outcome = WRITTEN  # let the thread of this test end
+    caller.wake.release()
