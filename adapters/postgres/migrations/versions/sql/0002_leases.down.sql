@@ -1,0 +1,2 @@
+DROP INDEX log_turn_bounds_idx;
+DROP TABLE leases;

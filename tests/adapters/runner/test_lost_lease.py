@@ -1,0 +1,187 @@
+"""A worker that cannot prove its lease stops, and what it does later is refused (L14)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from adapters.errors import StoreUnavailable
+from domain.errors import TurnNotActive
+from domain.ports import EngineEvent, Lease, Leases, TurnContext, TurnHandle
+from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, story
+
+
+class Renewing:
+    """Leases whose renewals are the test's."""
+
+    def __init__(self, leases: Leases, renew: Callable[[Lease, float], bool]) -> None:
+        self._leases = leases
+        self.renew = renew
+        self.acquire = leases.acquire
+        self.release = leases.release
+        self.find = leases.find
+
+
+class Endless:
+    """An engine that works until it is cancelled, and notes that it was."""
+
+    def __init__(self) -> None:
+        self.cancelled = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def play(self, _: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
+        yield said("begun")
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        yield said("gone on")
+
+
+def refused(_: Lease, __: float) -> bool:
+    return False
+
+
+def unavailable(_: Lease, __: float) -> bool:
+    raise StoreUnavailable(target="there", why="cut", advice="")
+
+
+@pytest.mark.parametrize("renew", [refused, unavailable])
+@story
+async def test_a_renewal_that_fails_stops_the_engine_at_once_and_nothing_is_written(
+    stage: Stage, renew: Callable[[Lease, float], bool]
+) -> None:
+    turn_id = stage.thread("A", "B")
+    engine = Endless()
+    runner = stage.runner(Played(engine.play), leases=Renewing(stage.leases, renew))
+    run = asyncio.create_task(runner.run(THREAD, turn_id))
+    await stage.until_name("item.completed", 2)
+    before = stage.history()
+    await stage.time.sleeping(PACE.renew_seconds)
+    stage.time.advance(PACE.renew_seconds)
+    [result] = await run
+    assert (result.end, result.outcome) == ("lost", None)
+    assert engine.cancelled.is_set()
+    assert stage.history() == before
+
+
+@story
+async def test_a_renewal_without_an_answer_counts_as_failed_when_the_lease_runs_out(
+    stage: Stage,
+) -> None:
+    asked, answer = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def hang(_: Lease, __: float) -> bool:
+        loop.call_soon_threadsafe(asked.set)
+        answer.wait(35)
+        return True  # too late
+
+    turn_id = stage.thread("A")
+    engine = Endless()
+    runner = stage.runner(Played(engine.play), leases=Renewing(stage.leases, hang))
+    run = asyncio.create_task(runner.run(THREAD, turn_id))
+    await stage.until_name("item.completed", 2)
+    await stage.time.sleeping(PACE.renew_seconds)
+    stage.time.advance(PACE.renew_seconds)
+    await asked.wait()
+    await stage.time.sleeping(PACE.lease_seconds - PACE.renew_seconds)
+    assert not run.done()
+    stage.time.advance(PACE.lease_seconds - PACE.renew_seconds)
+    [result] = await run
+    answer.set()
+    assert result.end == "lost"
+    assert engine.cancelled.is_set()
+
+
+@story
+async def test_a_lease_that_is_renewed_lets_the_engine_work_as_long_as_it_takes(
+    stage: Stage,
+) -> None:
+    renewed: asyncio.Queue[float] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def renew(lease: Lease, seconds: float) -> bool:
+        ours = stage.leases.renew(lease, seconds)
+        loop.call_soon_threadsafe(renewed.put_nowait, seconds)
+        return ours
+
+    turn_id = stage.thread("A")
+    engine = Endless()
+    runner = stage.runner(Played(engine.play), leases=Renewing(stage.leases, renew))
+    run = asyncio.create_task(runner.run(THREAD, turn_id))
+    await stage.until_name("item.completed", 2)
+    for _ in range(5):
+        await stage.time.sleeping(PACE.renew_seconds)
+        stage.pass_time(PACE.renew_seconds)
+        assert await renewed.get() == PACE.lease_seconds
+    engine.go_on.set()
+    [result] = await run
+    assert result.end == "completed"
+
+
+@story
+async def test_a_worker_that_overslept_its_lease_records_nothing_more(stage: Stage) -> None:
+    """Its heart did not beat at all, as when the whole machine slept."""
+    turn_id = stage.thread("A")
+    engine = Endless()
+    run = asyncio.create_task(stage.runner(Played(engine.play)).run(THREAD, turn_id))
+    await stage.until_name("item.completed", 2)
+    before = stage.history()
+    stage.time._now += PACE.lease_seconds + 1  # no sleeper wakes
+    engine.go_on.set()
+    [result] = await run
+    assert result.end == "lost"
+    assert stage.history() == before
+
+
+@story
+async def test_another_worker_takes_over_by_an_event_and_late_items_are_refused(
+    stage: Stage,
+) -> None:
+    turn_id = stage.thread("A", "B")
+    slow = Endless()
+    # This worker believes in its lease: to it, no time has passed.
+    late = asyncio.create_task(
+        stage.runner(Played(slow.play), "slow", hints=None).run(THREAD, turn_id)
+    )
+    await stage.until_name("item.completed", 2)
+    stage.pass_lease_time(PACE.lease_seconds + 1)
+
+    async def quick(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
+        yield said("second worker")
+
+    other = stage.runner(Played(quick), "quick", service=stage.another_process())
+    results = await other.run(THREAD, turn_id)
+    assert [result.end for result in results] == ["recovered", "completed"]
+    after = stage.history()
+    slow.go_on.set()
+    [result] = await late
+    assert result.end == "gone"
+    assert stage.history() == after
+    assert stage.ends() == [("interrupted", "worker lost"), ("completed", None)]
+    assert stage.texts("agent_message") == ["begun", "second worker"]
+    with pytest.raises(TurnNotActive):
+        stage.service.record_item(THREAD, turn_id, "agent_message", "late")
+
+
+@story
+async def test_a_cancelled_run_stops_the_engine_and_gives_the_lease_back(stage: Stage) -> None:
+    turn_id = stage.thread("A")
+    engine = Endless()
+    played = Played(engine.play)
+    run = asyncio.create_task(stage.runner(played).run(THREAD, turn_id))
+    await stage.until_name("item.completed", 2)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert engine.cancelled.is_set()
+    assert played.closed == 1
+    lease = stage.leases.find(turn_id)
+    assert lease is not None
+    assert lease.seconds_left <= 0
+    assert stage.ends() == []

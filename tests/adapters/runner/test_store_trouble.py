@@ -1,0 +1,131 @@
+"""A store that is busy, goes away, or loses its answer, in the middle of a turn."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from adapters.errors import AppendOutcomeUnknown, StoreBusy, StoreError, StoreUnavailable
+from domain.errors import ThreadContended
+from domain.ports import EngineEvent, ItemBegan, ItemEnded, TurnContext, TurnHandle
+from domain.service import ThreadService
+from tests.adapters.runner.stage import THREAD, Played, Stage, said, story
+
+
+async def play(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
+    yield ItemBegan("1", "tool_call", "search")
+    yield ItemEnded("1", "found")
+    yield said("done")
+
+
+def failing(
+    service: ThreadService, name: str, error: Callable[[], Exception], times: int, *, late: bool
+) -> ThreadService:
+    """The service, whose method of that name fails so often; `late`: after it has done its work."""
+    method, left = getattr(service, name), [times]
+
+    def call(*args: object, **kwargs: object) -> object:
+        if left[0]:
+            left[0] -= 1
+            if late:
+                method(*args, **kwargs)
+            raise error()
+        return method(*args, **kwargs)
+
+    setattr(service, name, call)
+    return service
+
+
+def busy() -> StoreError:
+    return StoreBusy(why="a lock timeout")
+
+
+def contended() -> ThreadContended:
+    return ThreadContended(thread_id=THREAD, attempts=64)
+
+
+def unknown() -> StoreError:
+    return AppendOutcomeUnknown(target="there")
+
+
+def away() -> StoreError:
+    return StoreUnavailable(target="there", why="cut", advice="")
+
+
+@pytest.mark.parametrize("method", ["start_item", "end_item", "record_item", "finish"])
+@pytest.mark.parametrize("error", [busy, contended])
+@story
+async def test_what_was_surely_not_written_is_written_again(
+    stage: Stage, method: str, error: Callable[[], Exception]
+) -> None:
+    service = failing(stage.another_process(), method, error, 3, late=False)
+    turn_id = stage.thread("A")
+    await stage.runner(Played(play), service=service).run(THREAD, turn_id)
+    assert stage.texts("tool_call") == ["found"]
+    assert stage.texts("agent_message") == ["done"]
+    assert stage.ends() == [("completed", None)]
+
+
+@pytest.mark.parametrize("late", [True, False])
+@story
+async def test_an_end_with_an_unknown_outcome_is_asked_for_again_and_happens_once(
+    stage: Stage, late: bool
+) -> None:
+    service = failing(stage.another_process(), "finish", unknown, 1, late=late)
+    turn_id = stage.thread("A", "B")
+    results = await stage.runner(Played(play), service=service).run(THREAD, turn_id)
+    assert [result.end for result in results] == ["completed"] * 2
+    assert stage.ends() == [("completed", None)] * 2
+
+
+@pytest.mark.parametrize("method", ["start_item", "record_item", "finish"])
+@story
+async def test_when_the_log_cannot_be_written_the_turn_is_left_to_the_next_start(
+    stage: Stage, method: str
+) -> None:
+    service = failing(stage.another_process(), method, away, 100, late=False)
+    turn_id = stage.thread("A", "B")
+    engine = Played(play)
+    with pytest.raises(StoreUnavailable):
+        await stage.runner(engine, service=service).run(THREAD, turn_id)
+    assert engine.closed == 1
+    assert stage.ends() == []
+    report = await stage.runner(Played(play)).run_pending()
+    assert [result.end for result in report.results] == ["recovered", "completed"]
+
+
+@story
+async def test_a_watch_that_cannot_read_for_a_while_goes_on(stage: Stage) -> None:
+    """The lease decides whether the work goes on, not a read that failed."""
+    service = failing(stage.another_process(), "thread", away, 2, late=False)
+    turn_id = stage.thread("A")
+
+    async def steered(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
+        for i in range(3):
+            yield said(f"{i}")
+        stage.submit("S", delivery="steer")
+        await handle.wait_input()
+        yield said("heard")
+        stage.service.withdraw(THREAD, "inp_S")
+
+    await stage.runner(Played(steered), service=service).run(THREAD, turn_id)
+    assert stage.texts("agent_message")[-1] == "heard"
+    assert stage.ends() == [("completed", None)]
+
+
+@story
+async def test_an_error_of_the_watch_that_will_not_pass_is_raised(stage: Stage) -> None:
+    service = failing(
+        stage.another_process(), "thread", lambda: RuntimeError("a defect"), 1, late=False
+    )
+    turn_id = stage.thread("A")
+
+    async def wait(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
+        yield said("begun")
+        await handle.wait_interrupted()
+
+    engine = Played(wait)
+    with pytest.raises(RuntimeError, match="a defect"):
+        await stage.runner(engine, service=service).run(THREAD, turn_id)
+    assert engine.closed == len(engine.contexts)
