@@ -1,0 +1,131 @@
+"""Keep the read models up to date with the log.
+
+Correctness does not depend on who does it or how often: each step reads the checkpoint under a row
+lock and moves it together with the rows. The follower's lead only saves others the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from domain.errors import TurnlogError
+from projections.errors import PoisonEvent, RangeRejected, ReadTimedOut
+from projections.ports import FollowerSession, ReadModelStatus, Step, Stepping
+
+STEP_EVENTS: Final = 2_000
+POLL_SECONDS: Final = 1.0
+FIRST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 5.0
+READ_PAUSE_SECONDS: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Applies the log to the tables in use. For one thread at a time, like its session."""
+
+    session: FollowerSession
+    step_events: int = STEP_EVENTS
+    poll_seconds: float = POLL_SECONDS
+
+    def catch_up(self) -> int:
+        """Apply everything the log had at the time of the call; the position reached.
+
+        Raises PoisonEvent, ReadModelsOutdated, ReadModelsMissing, and errors of the store.
+        """
+        target: int | None = None
+        while True:
+            step = self._advance()
+            target = step.head if target is None else target
+            if step.upto >= target:
+                return step.upto
+
+    def wait_for(self, position: int, timeout_seconds: float) -> None:
+        """Return once the tables show the event at `position` (an outcome has it).
+
+        Nobody needs to be following: what is missing is applied here, unless somebody else is just
+        doing it. Raises ReadTimedOut, PoisonEvent, and what `catch_up` raises.
+        """
+        deadline = self.session.seconds() + timeout_seconds
+        while (status := self.session.status()).position < position:
+            if self.session.seconds() >= deadline:
+                raise ReadTimedOut(
+                    position=position, reached=status.position, seconds=timeout_seconds
+                )
+            step = advance(self.session, self.step_events, self._record, wait=False)
+            if step is None or step.is_last:
+                self.session.pause(READ_PAUSE_SECONDS)
+
+    def follow(
+        self, stop: Callable[[], bool], on_trouble: Callable[[TurnlogError], None] | None = None
+    ) -> None:
+        """Follow the log until `stop()` is true, which is asked at least every `poll_seconds`.
+
+        Where several do this one leads and the others stand by. Lost connections are told to
+        `on_trouble` and made again. Raises PoisonEvent, ReadModelsOutdated, ReadModelsMissing:
+        going on would show something wrong.
+        """
+        troubles = 0
+        while not stop():
+            try:
+                if self.session.lead():
+                    self._apply_all(stop)
+                    self.session.wait(self.poll_seconds)
+                else:
+                    self.session.pause(self.poll_seconds)
+                troubles = 0
+            except self.session.temporary as error:
+                if on_trouble is not None:
+                    on_trouble(error)
+                pause = min(FIRST_PAUSE_SECONDS * 2**troubles, LONGEST_PAUSE_SECONDS)
+                self.session.pause(min(pause, self.poll_seconds))
+                troubles = min(troubles + 1, 10)
+
+    def status(self) -> ReadModelStatus:
+        """How far the tables are."""
+        return self.session.status()
+
+    def _apply_all(self, stop: Callable[[], bool]) -> None:
+        while not stop() and not self._advance().is_last:
+            pass
+
+    def _advance(self) -> Step:
+        step = advance(self.session, self.step_events, self._record)
+        assert step is not None, "a step that waits happens"
+        return step
+
+    def _record(self, poison: PoisonEvent, position: int) -> None:
+        self.session.record_failure(position, poison.message)
+
+
+def advance(
+    session: Stepping,
+    limit: int,
+    record: Callable[[PoisonEvent, int], None] | None = None,
+    *,
+    wait: bool = True,
+) -> Step | None:
+    """One step of up to `limit` events, or of fewer if one of them cannot be applied.
+
+    A range that is rejected is halved until it is applied, or is a single event, which is then to
+    blame. So everything before the poisonous event gets applied, and nothing after it.
+    """
+    while True:
+        try:
+            return session.step(limit, wait=wait)
+        except RangeRejected as rejected:
+            if rejected.first < rejected.last:
+                limit = (rejected.last - rejected.first + 1) // 2
+                continue
+            poison = _poison(session, rejected.last, rejected.why)
+            if record is not None:
+                record(poison, rejected.last)
+            raise poison from rejected
+
+
+def _poison(session: Stepping, position: int, why: str) -> PoisonEvent:
+    event = session.suspect(position)
+    return PoisonEvent(
+        position=position, type=event.type, thread_id=event.thread_id, seq=event.seq, why=why
+    )

@@ -1,0 +1,174 @@
+"""What following and rebuilding need of a store. Calls block.
+
+A session is for one thread at a time. It opens its connection when it needs one and, after an error
+of `temporary`, another one at the next call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.errors import TurnlogError
+from projections.rows import ThreadRows
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step applied: after < position <= upto. `head` was the log's last position."""
+
+    after: int
+    upto: int
+    head: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing was left to apply."""
+        return self.upto >= self.head
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """The event at a position: its type and where in its thread it is."""
+
+    position: int
+    type: str
+    thread_id: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadModelStatus:
+    """How far the tables are, how long the log is, and where they have stopped, if they have."""
+
+    position: int
+    head: int
+    failed_position: int | None
+    failure: str | None
+
+    @property
+    def lag(self) -> int:
+        """Events in the log that the tables do not show yet."""
+        return self.head - self.position
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of `total` events `done` are applied. `seconds_left` is None until there is a guess."""
+
+    done: int
+    total: int
+    events_per_second: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A rebuild that has ended: the tables are at `position`; `resumed_at` is where it began."""
+
+    position: int
+    resumed_at: int
+    seconds: float
+
+
+class Stepping(Protocol):
+    """One set of tables, and what moves it on."""
+
+    @property
+    def temporary(self) -> tuple[type[TurnlogError], ...]:
+        """The errors after which it makes sense to try again."""
+        ...
+
+    def step(self, limit: int, *, wait: bool = True) -> Step | None:
+        """Apply up to `limit` next events and note how far that is, in one transaction.
+
+        None, without `wait`, if somebody else is just doing it. Raises RangeRejected (nothing was
+        applied), ReadModelsOutdated, ReadModelsMissing, and errors of the store.
+        """
+        ...
+
+    def suspect(self, position: int) -> Suspect:
+        """What the event at that position is."""
+        ...
+
+    def seconds(self) -> float:
+        """A clock that only ever goes forward."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Let that time pass."""
+        ...
+
+
+class FollowerSession(Stepping, Protocol):
+    """The tables in use."""
+
+    def lead(self) -> bool:
+        """Whether this session is the one that follows; it stays so until its connection ends."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass until the log has grown; it may come back early, or notice nothing."""
+        ...
+
+    def status(self) -> ReadModelStatus:
+        """How far the tables are."""
+        ...
+
+    def record_failure(self, position: int, why: str) -> None:
+        """Note for everybody to see that the tables have stopped before that position."""
+        ...
+
+
+class RebuildSession(Stepping, Protocol):
+    """A second set of tables, to be put in place of the first one."""
+
+    def claim(self) -> None:
+        """Be the only one who rebuilds; `RebuildRunning`."""
+        ...
+
+    def prepare(self) -> int:
+        """Make the tables, unless a rebuild of the same definition left them; where they are at.
+
+        Raises RebuildSchemaTaken.
+        """
+        ...
+
+    def tidy(self) -> None:
+        """Gather the statistics that whoever reads the tables will need."""
+        ...
+
+    def mismatches(self) -> Sequence[str]:
+        """What the tables have more or less of than the log up to where they are."""
+        ...
+
+    def swap(self, limit: int) -> int | None:
+        """Apply the last events, while nothing can be appended, and put the tables in place.
+
+        The position they are at; None if more than `limit` events were left. Raises SwapBlocked
+        when readers did not let go of the tables; RangeRejected.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Drop the second set of tables, if there is one."""
+        ...
+
+    def release(self) -> None:
+        """No longer claim to rebuild."""
+        ...
+
+
+class RowReader(Protocol):
+    """What the tables say, for `verify`."""
+
+    def snapshot(self, thread_id: str) -> tuple[ThreadRows, int]:
+        """A thread's rows, and the last seq of the thread that they include (0: none).
+
+        Raises UnreadableRow.
+        """
+        ...
+
+
+ProgressCallback = Callable[[Progress], None]

@@ -1,0 +1,100 @@
+-- Turns: opened by turn.started; told of steers, interrupts, items that begin, and their end.
+--
+-- Every file of this kind applies the events with after < position <= upto, wherever the range was
+-- cut. The events of one row are folded into one line; the line is inserted if the row begins in
+-- the range, else it updates the row, so each row is written once a range. Nothing is joined but
+-- by a table's key: joins among the events would be planned by guesses about how many there are.
+--
+-- The answer is one row. `taken` are the events that are this file's to apply, of a version it knows,
+-- and with what it needs of them (what a constraint will see to is not asked for here); each event
+-- of the log is taken by exactly one file, so if the sum over all files is not the size of the range,
+-- there is an event in it that nobody can apply. `missed` are the lines that fit no row: something
+-- that was never begun, or begins twice, or goes on after its end. In both cases, and whenever a
+-- constraint is violated, the whole range is rolled back; a single event would be refused for the
+-- same reason, so where the tables stop does not depend on the cuts.
+WITH touched AS (
+    SELECT l.thread_id, l.stream_id AS turn_id,
+           min(l.seq)                                                              AS first_seq,
+           max(l.seq)                                                              AS last_seq,
+           count(*) FILTER (WHERE l.type = 'turn.started')                         AS starts,
+           min(l.seq) FILTER (WHERE l.type = 'turn.started')                       AS started_seq,
+           max(l.position) FILTER (WHERE l.type = 'turn.started')                  AS started_position,
+           count(*) FILTER (WHERE l.type = 'turn.steered')                         AS steers,
+           count(*) FILTER (WHERE l.type = 'item.started')                         AS items,
+           min(l.seq) FILTER (WHERE l.type = 'turn.interrupt_requested')           AS interrupt_seq,
+           max(l.position) FILTER (WHERE l.type = 'turn.interrupt_requested')      AS interrupt_position,
+           count(*) FILTER (WHERE l.type = 'turn.completed')                       AS ends,
+           max(l.seq) FILTER (WHERE l.type = 'turn.completed')                     AS ended_seq,
+           max(l.position) FILTER (WHERE l.type = 'turn.completed')                AS ended_position,
+           count(*) FILTER (WHERE b.v = 1 AND b.at IS NOT NULL AND (
+               l.type <> 'turn.interrupt_requested' OR b.queued IS NOT NULL))      AS taken
+      FROM log l
+     CROSS JOIN LATERAL json_to_record(CASE WHEN l.type <> 'item.started' THEN l.data END) AS b (
+            v int, at timestamptz, queued text)
+     WHERE l.position > %(after)s AND l.position <= %(upto)s
+       AND l.type IN ('turn.started', 'turn.steered', 'turn.interrupt_requested', 'turn.completed',
+                      'item.started')
+     GROUP BY l.thread_id, l.stream_id
+),
+line AS (
+    SELECT t.*, s.kind, s.input_id, s.summary, s.options, s.steerable, s.at AS started_at,
+           (s.source ->> 'line')::bigint AS source_line,
+           (SELECT l.data ->> 'queued' FROM log l WHERE l.position = t.interrupt_position)
+               AS interrupt,
+           e.status, e.error, e.at AS ended_at,
+           (e.usage ->> 'input_tokens')::bigint        AS input_tokens,
+           (e.usage ->> 'cached_input_tokens')::bigint AS cached_input_tokens,
+           (e.usage ->> 'output_tokens')::bigint       AS output_tokens,
+           (e.usage ->> 'reasoning_tokens')::bigint    AS reasoning_tokens,
+           coalesce((s.source ->> 'inferred')::boolean, false)
+               OR coalesce((e.source ->> 'inferred')::boolean, false) AS inferred
+      FROM touched t
+     CROSS JOIN LATERAL
+           json_to_record((SELECT l.data FROM log l WHERE l.position = t.started_position)) AS s (
+               at timestamptz, kind text, input_id text, summary text, options json,
+               steerable boolean, source json)
+     CROSS JOIN LATERAL
+           json_to_record((SELECT l.data FROM log l WHERE l.position = t.ended_position)) AS e (
+               at timestamptz, status text, error text, usage json, source json)
+     -- An end is the last event of its turn.
+     WHERE t.ends = 0 OR t.ends = 1 AND t.ended_seq = t.last_seq
+),
+inserted AS (
+    INSERT INTO turns (
+        thread_id, turn_id, kind, status, input_id, summary, model, options, steerable, in_context,
+        interrupt, interrupt_seq, steer_count, item_count,
+        input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
+        error, started_seq, ended_seq, started_at, ended_at, inferred, source_line)
+    SELECT thread_id, turn_id, kind, coalesce(status, 'in_progress'), input_id, summary,
+           options ->> 'model', options, steerable, true,
+           interrupt, interrupt_seq, steers, items,
+           input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
+           error, started_seq, ended_seq, started_at, ended_at, inferred, source_line
+      FROM line
+     WHERE starts = 1 AND started_seq = first_seq
+    RETURNING 1
+),
+updated AS (
+    UPDATE turns t
+       SET status              = coalesce(line.status, t.status),
+           interrupt           = CASE WHEN line.interrupt_position IS NULL THEN t.interrupt
+                                      ELSE line.interrupt END,
+           interrupt_seq       = coalesce(t.interrupt_seq, line.interrupt_seq),
+           steer_count         = t.steer_count + line.steers,
+           item_count          = t.item_count + line.items,
+           input_tokens        = line.input_tokens,
+           cached_input_tokens = line.cached_input_tokens,
+           output_tokens       = line.output_tokens,
+           reasoning_tokens    = line.reasoning_tokens,
+           error               = line.error,
+           ended_seq           = line.ended_seq,
+           ended_at            = line.ended_at,
+           inferred            = t.inferred OR line.inferred
+      FROM line
+     WHERE t.thread_id = line.thread_id AND t.turn_id = line.turn_id
+       AND line.starts = 0 AND t.status = 'in_progress'
+    RETURNING 1
+)
+SELECT (SELECT coalesce(sum(taken), 0) FROM touched)::bigint AS taken,
+       (SELECT count(*) FROM touched) - (SELECT count(*) FROM inserted)
+           - (SELECT count(*) FROM updated) AS missed

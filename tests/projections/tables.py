@@ -1,0 +1,82 @@
+"""A database with a log, and its read models: for tests of how the two agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from adapters.event_log import RecordedLog
+from adapters.postgres.connection import Pool, open_pool
+from adapters.postgres.database import Database
+from adapters.postgres.follower import PostgresFollowerSession
+from adapters.postgres.read_models import PostgresReadModels
+from adapters.postgres.recorder import PostgresLogRecorder
+from adapters.threads import CachedThreads
+from domain.execution import Execution
+from domain.service import ThreadService
+from projections.follow import Follower
+from projections.replay import replay
+from projections.rows import ThreadRows
+from projections.verify import Difference, compare, compare_threads
+from tests.fixtures.clock import CountingEntropy, HandClock
+from tests.projections.histories import Log
+
+
+@dataclass
+class Tables:
+    """A database with a log, and what reads and moves its read models."""
+
+    database: Database
+    pool: Pool
+    recorder: PostgresLogRecorder
+    reader: PostgresReadModels
+    session: PostgresFollowerSession
+    services: int = 0
+
+    @property
+    def log(self) -> RecordedLog:
+        return RecordedLog(self.recorder)
+
+    @property
+    def follower(self) -> Follower:
+        return Follower(self.session)
+
+    def service(self) -> ThreadService:
+        """A service over this log, as another process would have it."""
+        self.services += 1
+        threads, entropy = CachedThreads(self.log), CountingEntropy(self.services)
+        return ThreadService(Execution(self.log, threads, HandClock(), entropy))
+
+    def rows(self, thread_id: str) -> ThreadRows:
+        """What the tables say of a thread they know."""
+        found = self.reader.thread(thread_id)
+        assert found is not None
+        return found
+
+    def differences(self) -> list[Difference]:
+        """What `verify` finds in the tables."""
+        found = list(compare_threads(self.reader.thread_ids(), self.log, self.reader))
+        assert all(thread.problem is None for thread in found)
+        return [difference for thread in found for difference in thread.differences]
+
+    def assert_agree(self, log: Log, position: int) -> None:
+        """The tables are at this position and say what the fold says."""
+        assert self.reader.status().position == position
+        for thread_id in log.thread_ids():
+            expected = replay(log.history(thread_id, position))
+            found, seq = self.reader.snapshot(thread_id)
+            assert seq == len(log.history(thread_id, position))
+            # The order, too, which the comparison by keys does not see.
+            assert found == expected, compare(thread_id, expected, found)
+
+
+@contextmanager
+def tables_of(database: Database) -> Iterator[Tables]:
+    """Its log, its tables, and what moves them."""
+    with (
+        open_pool(database) as pool,
+        PostgresLogRecorder(database, pool) as recorder,
+        PostgresFollowerSession(database) as session,
+    ):
+        yield Tables(database, pool, recorder, PostgresReadModels(database, pool), session)

@@ -1,0 +1,126 @@
+"""What a follower does about ranges, poison, lost connections and others at the same work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from projections.errors import PoisonEvent, ReadModelsOutdated, ReadTimedOut
+from projections.follow import Follower
+from tests.projections.fakes import Away, FakeSession
+
+
+def times(number: int) -> Callable[[], bool]:
+    """Not true that many times, then true."""
+    left = iter(range(number))
+    return lambda: next(left, None) is None
+
+
+def test_it_applies_everything_in_ranges_of_its_size() -> None:
+    session = FakeSession(head=25)
+    assert Follower(session, step_events=10).catch_up() == 25
+    assert session.steps == [10, 10, 10]
+
+
+def test_catching_up_ends_although_the_log_grows() -> None:
+    session = FakeSession(head=10)
+
+    def grow() -> None:
+        session.head += 10
+
+    session.before_step = grow
+    assert Follower(session, step_events=10).catch_up() == 20
+
+
+@pytest.mark.parametrize("position", [1, 2, 7, 99, 100])
+def test_a_poisonous_event_is_found_and_nothing_after_it_is_applied(position: int) -> None:
+    session = FakeSession(head=100, poisonous=frozenset([position]))
+    with pytest.raises(
+        PoisonEvent, match=rf"position {position}.* because it tastes odd"
+    ) as caught:
+        Follower(session, step_events=64).catch_up()
+    assert session.position == position - 1
+    assert session.failures == [(position, caught.value.message)]
+
+
+def test_of_two_poisonous_events_the_first_is_found() -> None:
+    session = FakeSession(head=100, poisonous=frozenset([40, 41, 90]))
+    with pytest.raises(PoisonEvent, match="position 40"):
+        Follower(session).catch_up()
+    assert session.position == 39
+
+
+def test_it_follows_until_it_is_told_to_stop() -> None:
+    session = FakeSession(head=3)
+    Follower(session).follow(stop=times(5))
+    assert session.position == 3
+
+
+def test_who_does_not_lead_applies_nothing() -> None:
+    session = FakeSession(head=3, leads=False)
+    Follower(session).follow(stop=times(5))
+    assert session.position == 0
+
+
+def test_a_stop_is_heard_between_two_ranges() -> None:
+    session = FakeSession(head=1_000)
+    Follower(session, step_events=10).follow(stop=times(4))
+    assert 0 < session.position < 100
+
+
+def test_a_store_that_is_away_is_tried_again_less_and_less_often() -> None:
+    session = FakeSession(head=3)
+    told: list[Exception] = []
+
+    def away() -> None:
+        if len(told) < 8:
+            raise Away
+
+    session.before_step = away
+    Follower(session, poll_seconds=2.0).follow(times(30), told.append)
+    assert session.pauses[:8] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
+    assert len(told) == 8
+    assert session.position == 3
+
+
+def test_what_time_does_not_heal_ends_it() -> None:
+    session = FakeSession(head=3)
+
+    def outdated() -> None:
+        raise ReadModelsOutdated(schema="turnlog")
+
+    session.before_step = outdated
+    with pytest.raises(ReadModelsOutdated):
+        Follower(session).follow(times(30))
+
+
+def test_waiting_for_a_position_applies_what_is_missing() -> None:
+    session = FakeSession(head=50)
+    Follower(session, step_events=10).wait_for(25, timeout_seconds=1)
+    assert session.position == 30
+    assert session.pauses == []
+
+
+def test_waiting_for_a_position_leaves_it_to_who_is_at_it() -> None:
+    session = FakeSession(head=50, busy=True)
+
+    def somebody_else() -> None:
+        session.position += 10
+
+    session.before_step = somebody_else
+    Follower(session).wait_for(25, timeout_seconds=1)
+    assert session.steps == []
+
+
+def test_waiting_for_a_position_ends_in_time() -> None:
+    session = FakeSession(head=50, busy=True)
+    with pytest.raises(ReadTimedOut, match="After 1 s the read models are at position 0, not yet"):
+        Follower(session).wait_for(25, timeout_seconds=1)
+    assert session.now == pytest.approx(1, abs=0.01)
+
+
+def test_waiting_for_what_is_shown_already_does_nothing() -> None:
+    session = FakeSession(head=50, position=30)
+    Follower(session).wait_for(30, timeout_seconds=0)
+    assert session.steps == []

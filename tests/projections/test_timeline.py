@@ -1,0 +1,86 @@
+"""Histories as readable lines."""
+
+from __future__ import annotations
+
+from domain.events.registry import ALL
+from domain.options import Overrides, TurnOptions
+from projections.timeline import timeline
+from tests.domain import steps
+from tests.domain.world import World
+
+STORY = (
+    steps.create("Fix the tests"),
+    steps.submit("A", overrides=Overrides(options=TurnOptions(model="m1"))),
+    steps.steer("B"),
+    steps.take_steers("A"),
+    steps.queue("C"),
+    steps.queue("D"),
+    steps.start_item("A"),
+    steps.interrupt("A", "hold"),
+    steps.finish("A", "interrupted", "stopped by the user"),
+    steps.withdraw("D"),
+    steps.release(),
+    steps.start_item("C"),
+    steps.fail("C"),
+    steps.rollback(2),
+    steps.update("Another title"),
+    steps.archive(),
+    steps.unarchive(),
+)
+
+
+def told() -> list[str]:
+    world = World()
+    for step in STORY:
+        step(world)
+    names = {world.turn("A"): "turn A", world.turn("C"): "turn C"}
+    lines = []
+    for entry in timeline(world.history()):
+        what = entry.what
+        for turn_id, name in names.items():
+            what = what.replace(f"turn {turn_id}", name)
+        lines.append(f"{entry.seq} {entry.actor}: {what}")
+    return lines
+
+
+def test_a_story_reads_as_it_happened() -> None:
+    assert told() == [
+        "1 user: thread created: Fix the tests",
+        "2 user: prompt admitted (queue): A",
+        "3 user: prompt inp_A promoted into turn A",
+        "4 user: prompt turn started with m1: A",
+        "5 user: user_message started: A",
+        "6 user: user_message completed: A",
+        "7 user: prompt admitted (steer): B",
+        "8 runner: prompt inp_B promoted into turn A",
+        "9 runner: turn steered by prompt inp_B",
+        "10 runner: user_message started: B",
+        "11 runner: user_message completed: B",
+        "12 user: prompt admitted (queue): C",
+        "13 user: prompt admitted (queue): D",
+        "14 engine: tool_call started: ls",
+        "15 user: interrupt requested: waiting prompts are held",
+        "16 user: 2 prompts held after an interrupt: inp_C, inp_D",
+        "17 runner: tool_call interrupted: stopped by the user",
+        "18 runner: turn interrupted: stopped by the user",
+        "19 user: prompt inp_D taken back: D",
+        "20 user: 1 prompt released: inp_C",
+        "21 user: prompt inp_C promoted into turn C",
+        "22 user: prompt turn started: C",
+        "23 user: user_message started: C",
+        "24 user: user_message completed: C",
+        "25 engine: tool_call started: ls",
+        "26 runner: tool_call failed: boom",
+        "27 runner: turn failed: boom",
+        "28 user: 2 turns left the context (rollback)",
+        "29 user: thread updated: Another title",
+        "30 user: thread archived",
+        "31 user: thread unarchived",
+    ]
+
+
+def test_the_story_has_every_type_of_event() -> None:
+    world = World()
+    for step in STORY:
+        step(world)
+    assert {entry.event.name for entry in world.history()} == {event.name for event in ALL}
