@@ -86,7 +86,6 @@ class Items:
         summary = _summary(tool, asked if isinstance(asked, dict) else {}, kind)
         detail: Json = {**of, "name": tool, "input": asked}
         self._open[call_id] = self._turns.start_item(kind, summary, detail)
-        self._over.discard(call_id)
 
     def result(self, block: Json) -> str:
         """The result of a call ends its item; its text."""

@@ -15,6 +15,7 @@ UserText = Literal[
 
 DECLINED: Final = "doesn't want to proceed with this tool use"
 INTERRUPTED: Final = "[Request interrupted by user"
+_INTERRUPT: Final = re.compile(r"\[Request interrupted by user(?: for tool use)?\]")
 _SAID: Final = "the user said:"
 
 _NOTIFICATIONS: Final = ("<task-notification>", "<agent-notification>")
@@ -42,7 +43,7 @@ def said(text: str) -> Said:
     begin = text.lstrip()
     if not begin:
         return Said("blank", "")
-    if begin.startswith(INTERRUPTED) and begin.rstrip().endswith("]") and len(begin) < 100:
+    if _INTERRUPT.fullmatch(begin.rstrip()):
         return Said("interrupt", begin)
     if begin.startswith(_COMMANDS) and (name := _tag(text, "command-name")):
         return Said("command", f"{name} {_tag(text, 'command-args') or ''}".strip())

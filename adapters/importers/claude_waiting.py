@@ -30,7 +30,7 @@ class Entry:
     """An entry of the program's queue, in `record`. `input_id` is its prompt's id once admitted.
 
     A `notice` comes from background work, an `unknown` entry has no content: neither is a prompt.
-    `set_aside` is set while its prompt is withdrawn to let another go first.
+    `set_aside` says that its prompt was withdrawn once to let another go first.
     """
 
     kind: Literal["prompt", "notice", "unknown"]
@@ -69,7 +69,6 @@ class Waiting:
                 entry.input_id = self._turns.submit(
                     entry.text, delivery=delivery, inferred=True, note=OVERTAKEN
                 )
-                entry.set_aside = False
             else:
                 entry.input_id = self._turns.submit(entry.text, delivery=delivery, by=entry.record)
 

@@ -80,7 +80,7 @@ def output_of(value: JsonValue, end: Json | None) -> Output:
     if end is not None:
         code = _int(end.get("exit_code"), code)
         success = _bool(end.get("success")) if "success" in end else success
-        result |= {key: end[key] for key in ("changes", "duration", "status") if key in end}
+        result = {key: end[key] for key in ("changes", "duration", "status") if key in end}
     if code is not None:
         result["exit_code"] = code
     if success is not None:

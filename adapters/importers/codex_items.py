@@ -154,7 +154,6 @@ class CodexItems:
         self._ensure_turn()
         self.any_in_turn = True
         self._open[call_id] = self._turns.start_item(call.kind, call.summary, call.detail)
-        self._over.discard(call_id)
 
     def _record_call(self, call: Call, call_id: str | None) -> None:
         """A call whose output is never written; its end may be reported before or after it."""

@@ -22,7 +22,7 @@ from domain.events.base import Json
 MAX_LINE_BYTES: Final = 256 * 1024 * 1024
 MAX_DEPTH: Final = 100  # levels kept of a nested value; recursion ends far below Python's limit
 _MANY_BRACKETS: Final = 400
-_MAX_RESTARTS: Final = 100
+_MAX_RESTARTS: Final = 20
 # Where a record can begin, to find the next one behind a broken one on the same line.
 _BEGINS: Final = re.compile(
     r'\{"(?:type|timestamp|parentUuid|uuid|sessionId|messageId|isSidechain|operation|payload)"'

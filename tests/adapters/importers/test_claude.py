@@ -128,6 +128,18 @@ def test_a_stop_hook_that_ends_no_turn(importing: Importing, records: list[Json]
     assert told.skipped == {"stop_hook_summary: ends no turn": 1}
 
 
+def test_a_stop_hook_ends_only_a_turn_the_model_has_answered(importing: Importing) -> None:
+    told = importing.tell([user("one"), assistant("m1", say("1")), user("two"), hook()])
+    assert told.report.open_turn is not None
+    assert told.skipped == {"stop_hook_summary: ends no turn": 1}
+
+
+def test_words_after_the_last_words(importing: Importing) -> None:
+    last = assistant("m1", say("bye"), stop="end_turn")
+    told = importing.tell([user("one"), last, assistant("m2", say("or not")), user("two")])
+    assert turns(told.story)[1] == f"4?: turn 1 completed [{NEXT_PROMPT}]"
+
+
 def test_last_words_end_a_turn_once_the_next_begins(importing: Importing) -> None:
     last = assistant("m1", say("bye"), stop="end_turn")
     told = importing.tell([user("one"), last])
@@ -161,6 +173,11 @@ def test_an_interrupt_ends_the_turn(importing: Importing) -> None:
         "2: turn 1 interrupted",
         "3: turn 2 starts with 'two'",
     ]
+
+
+def test_a_prompt_about_an_interrupt_is_none(importing: Importing) -> None:
+    text = f"{INTERRUPT} is what it says [here]"
+    assert importing.tell([user(text)]).story[0] == f"1: {text!r} admitted to queue"
 
 
 def test_an_interrupt_of_no_turn_is_told_in_the_report(importing: Importing) -> None:

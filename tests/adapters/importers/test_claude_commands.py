@@ -71,6 +71,13 @@ def test_a_command_the_model_answers_is_an_ordinary_turn(importing: Importing) -
     ]
 
 
+def test_an_output_after_the_models_answer_is_not_the_commands(importing: Importing) -> None:
+    out = user("<local-command-stdout>x</local-command-stdout>")
+    told = importing.tell([user(COMMAND), assistant("m1", say("yes")), out])
+    assert told.story[-2] == "3: status 'output of a local command'"
+    assert told.report.open_turn is not None
+
+
 def test_a_command_beside_a_working_model_ends_nothing(importing: Importing) -> None:
     call = assistant("m1", use("c1", "Bash", command="x"))
     told = importing.tell([user("x"), call, user(COMMAND)])
@@ -179,6 +186,14 @@ def test_a_summary_without_its_compaction(importing: Importing) -> None:
     told = importing.tell([SUMMARY, user("x"), SUMMARY])
     assert told.skipped == {"outside a turn: summary of a compaction": 1}
     assert told.story[-1] == "3: status completed 'so far …'"
+
+
+def test_a_record_without_a_time_has_that_of_the_one_before(importing: Importing) -> None:
+    title = claude("custom-title", customTitle="t", untimed=True)
+    told = importing.tell([user("x"), assistant("m1", say("y")), title])
+    assert [e.at for e in told.events[-2:]] == [told.events[-2].at] * 2
+    assert told.events[-1].source is not None
+    assert told.events[-1].source.time is None
 
 
 def test_times_may_go_backwards(importing: Importing) -> None:

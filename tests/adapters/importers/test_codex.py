@@ -192,6 +192,12 @@ def test_an_error_the_turn_got_over_does_not_fail_it(importing: Importing) -> No
     assert told.story[-1] == "6: turn 1 completed"
 
 
+def test_an_error_fails_its_own_turn_only(importing: Importing) -> None:
+    failed = [task("t1"), *typed("x"), event("error", message="a"), event("turn_aborted")]
+    told = importing.tell([meta(), *failed, task("t2"), *typed("y"), done("t2", last=None)])
+    assert told.story[-1] == "10: turn 2 completed"
+
+
 def test_an_error_within_the_end_fails_the_turn(importing: Importing) -> None:
     end = event("task_complete", turn_id="t1", error={"message": "no"}, last_agent_message=None)
     told = importing.tell([meta(), task(), *typed("x"), end])
@@ -226,6 +232,16 @@ def test_what_programs_put_into_the_users_mouth_is_no_prompt(importing: Importin
         "injected message (developer)": 1,
         "injected message (user)": 2,
         "message(user): twin of the prompt": 1,
+    }
+
+
+def test_one_prompt_has_one_copy(importing: Importing) -> None:
+    copies = [spoken("user", "hello"), spoken("user", "hello")]
+    told = importing.tell([meta(), event("user_message", message="hello"), *copies, task()])
+    assert told.skipped == {
+        "message(user): twin of the prompt": 1,
+        "injected message (user)": 1,
+        "task_started after the prompt that began the turn": 1,
     }
 
 
@@ -272,6 +288,21 @@ def test_a_fork_with_turn_ids_needs_no_pause(importing: Importing) -> None:
     records = [first, task(old), *typed("before"), done(old), task(new), *typed("after")]
     told = importing.tell([{**record, "timestamp": made} for record in records])
     assert told.story == ["8: 'after' admitted to queue", "8: turn 1 starts with 'after'"]
+    assert told.skipped["a line of the parent, copied at the fork"] == 4
+
+
+def test_a_pause_within_a_copy_does_not_end_it(importing: Importing) -> None:
+    old, new = "019d6c34-0e23-75c2-b402-150e5f962694", "019d6ec3-dc56-7bd3-9e6a-394302f3f706"
+    made, slow = "2026-04-08T12:00:00Z", "2026-04-08T12:00:09Z"
+    copied = [meta(timestamp=made, forked_from_id=PARENT), task(old)]
+    rest = [*typed("before"), done(old), task(new), *typed("after")]
+    told = importing.tell(
+        [
+            *({**record, "timestamp": made} for record in copied),
+            *({**record, "timestamp": slow} for record in rest),
+        ]
+    )
+    assert told.story[0] == "8: 'after' admitted to queue"
     assert told.skipped["a line of the parent, copied at the fork"] == 4
 
 

@@ -18,6 +18,7 @@ from tests.adapters.importers.logs import (
     item,
     meta,
     output,
+    spoken,
     task,
     totals,
     typed,
@@ -53,6 +54,7 @@ WRAPPED = json.dumps({"output": "text", "metadata": {"exit_code": 3, "duration_s
         ("Exit code: 0\nWall time: 1 s\nOutput:\nExit code: 7", "completed", None),
         ("Exit code: 2\nWall time: 1 s\nOutput:\n", "failed (exit code 2)", None),
         ("Chunk ID: 1\nProcess exited with code 1\nOutput:\nx", "failed (exit code 1)", None),
+        ("Wall time: 1 s\nOutput:\nExit code: 7\n", "completed", None),
         ("Chunk ID: 1\nProcess running with session ID 7\nOutput:\nx", "completed", None),
         ("plain", "completed", "plain"),
         ([{"type": "input_text", "text": "a"}, {"type": "input_image"}], "completed", "a\n[image]"),
@@ -135,6 +137,14 @@ def test_an_output_after_the_end_of_its_turn(importing: Importing) -> None:
     assert told.story[-1] == f"10: status completed 'late' [{why}]"
 
 
+def test_an_output_in_the_turn_after(importing: Importing) -> None:
+    asked = call("exec_command", "c1", {"cmd": "x"})
+    told = importing.tell(
+        [meta(), task(), *typed("x"), asked, done(), *typed("y"), output("c1", "")]
+    )
+    assert told.contradictions == {"an output after the end of its turn": 1}
+
+
 def test_calls_whose_output_is_never_written(importing: Importing) -> None:
     search: Json = {"type": "search", "query": "weather"}
     told = importing.tell(
@@ -184,6 +194,16 @@ def test_the_phase_of_a_message_is_kept(importing: Importing) -> None:
 def test_the_same_words_in_two_turns_are_said_twice(importing: Importing) -> None:
     one = [task("t1"), *typed("x"), *answer("ok"), done("t1")]
     two = [task("t2"), *typed("x"), *answer("ok"), done("t2")]
+    told = importing.tell([meta(), *one, *two])
+    assert len([line for line in told.story if "agent_message 'ok'" in line]) == 2
+
+
+@pytest.mark.parametrize("begin", [[], [task("t2")]])
+def test_what_one_side_left_out_is_no_twin_of_the_next_turn(
+    importing: Importing, begin: list[Json]
+) -> None:
+    one = [*begin, *typed("x"), event("agent_message", message="ok"), event("turn_aborted")]
+    two = [*begin, *typed("y"), spoken("assistant", "ok")]
     told = importing.tell([meta(), *one, *two])
     assert len([line for line in told.story if "agent_message 'ok'" in line]) == 2
 

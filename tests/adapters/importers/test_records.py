@@ -74,6 +74,14 @@ def test_what_follows_a_broken_record_on_its_line_is_found() -> None:
     ]
 
 
+def test_on_the_last_line_it_is_held_with_the_broken_one() -> None:
+    assert pieces(b'{"type":"user","cut{"type":"user","x":1}') == [f"held: {CUT_SHORT}"]
+
+
+def test_what_has_no_type_is_not_looked_for_behind_a_broken_record() -> None:
+    assert pieces(b'{"type":"user","cut{"uuid":"x"}\n') == [UNREADABLE]
+
+
 def test_what_lies_within_a_broken_record_is_not_taken_for_one() -> None:
     assert pieces(b'{"broken, "message": {"type":"user","x":1}}\n') == [UNREADABLE]
 

@@ -107,6 +107,15 @@ def test_anything_else_is_a_rewritten_file(commands: list[list[Uncommitted]]) ->
     assert log.appends == [3]
 
 
+def test_another_receipt_is_another_record() -> None:
+    log = FakeLog()
+    told(log, command("a"))
+    (entry,) = command("a")
+    other = Uncommitted(entry.event.model_copy(update={"receipt": "other"}), entry.version)
+    with pytest.raises(FileRewritten):
+        told(log, [other])
+
+
 def test_commands_are_appended_whole_and_in_chunks() -> None:
     log = FakeLog()
     told(log, *(command(str(number), 3) for number in range(CHUNK_EVENTS)))
