@@ -13,7 +13,7 @@ from typing import Literal
 from adapters.event_log import decoded
 from adapters.recorder import LogRecorder
 from adapters.records import FIRST_HASH, LogEntry, chain_hash
-from domain.errors import CorruptEvent
+from domain.errors import CorruptEvent, ImpossibleEvent
 from domain.laws import violations
 from domain.ports import Recorded
 from domain.thread import Thread, fold
@@ -113,8 +113,8 @@ def _broken_laws(thread_id: str, history: Sequence[Recorded]) -> Iterator[Findin
         yield Finding("law", thread_id, violation.seq, position, what)
     try:
         fold(Thread(thread_id), (entry.event for entry in history))
-    except (ValueError, TypeError) as error:
-        yield Finding("fold", thread_id, None, None, f"the history does not fold: {error}")
+    except ImpossibleEvent as error:
+        yield Finding("fold", thread_id, None, None, error.message)
 
 
 def _finding(kind: Kind, entry: LogEntry, what: str) -> Finding:

@@ -115,8 +115,13 @@ class WriterSession:
     def _connect(self, lock_timeout: float) -> Connection:
         connection = connect(self._database)
         milliseconds = max(1, round(lock_timeout * 1000))
-        with translated(self._database):
-            connection.execute("SELECT set_config('lock_timeout', %s, false)", [str(milliseconds)])
+        query = "SELECT set_config('lock_timeout', %s, false)"
+        try:
+            with translated(self._database):
+                connection.execute(query, [str(milliseconds)])
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _send(self, connection: Connection, token: str, appends: Sequence[Append]) -> list[Outcome]:

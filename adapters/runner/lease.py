@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from adapters.runner.blocking import consume
 from adapters.runner.pace import Pace, Time
 from domain.ports import Lease, Leases
+
+T = TypeVar("T")
 
 logger = logging.getLogger("turnlog.runner")
 
@@ -57,27 +61,33 @@ class HeldLease:
 
     async def _renewed(self) -> bool:
         """Whether the store said yes before the lease ran out."""
+        left = self._until - self._time.now()
         seconds = self._pace.lease_seconds
-        renewal = asyncio.ensure_future(asyncio.to_thread(self._leases.renew, self._lease, seconds))
-        end = asyncio.ensure_future(self._time.sleep(self._until - self._time.now()))
-        try:
-            await asyncio.wait({renewal, end}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            end.cancel()
-            # A thread cannot be stopped. Should it still renew, it does so before our release.
-            renewal.add_done_callback(consume)
+        renewal = await self._asked(lambda: self._leases.renew(self._lease, seconds), left)
         return renewal.done() and renewal.exception() is None and renewal.result()
 
     async def release(self) -> None:
         """Gives the lease back, if it is ours. If that fails it runs out by itself."""
         if not self.alive:
             return
-        release = asyncio.ensure_future(asyncio.to_thread(self._leases.release, self._lease))
-        end = asyncio.ensure_future(self._time.sleep(self._pace.cancel_seconds))
-        try:
-            await asyncio.wait({release, end}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            end.cancel()
-            release.add_done_callback(consume)
+        release = await self._asked(
+            lambda: self._leases.release(self._lease), self._pace.cancel_seconds
+        )
         if not release.done() or release.exception() is not None:
             logger.warning("lease of turn %s was not released", self._lease.turn_id)
+
+    async def _asked(self, call: Callable[[], T], seconds: float) -> asyncio.Future[T]:
+        """`call` in a thread, done if it answered within that time.
+
+        A thread cannot be stopped, so a late one may still get through. That does no harm: a
+        renewal after our release, or after somebody took over, is refused by the store.
+        """
+        answer = asyncio.get_running_loop().run_in_executor(None, call)
+        end = asyncio.ensure_future(self._time.sleep(seconds))
+        waits: list[asyncio.Future[Any]] = [answer, end]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            end.cancel()
+            answer.add_done_callback(consume)
+        return answer

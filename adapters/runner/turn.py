@@ -98,7 +98,7 @@ async def _recover(turn_id: str, thread_id: str, parts: Parts) -> TurnResult:
         outcome = await in_thread(lambda: parts.service.recover(thread_id, turn_id))
     except TurnNotActive:
         return TurnResult(thread_id, turn_id, "gone")
-    logger.warning("turn %s recovered: its worker was lost", turn_id)
+    logger.info("turn %s recovered: its worker was lost", turn_id)
     return TurnResult(thread_id, turn_id, "recovered", outcome)
 
 
@@ -122,7 +122,7 @@ class _Work:
             async with self._watched(bell):
                 return await self._run()
         except Halted as halted:
-            logger.warning("turn %s stopped: %s", self._turn_id, halted.reason)
+            logger.info("turn %s stopped: %s", self._turn_id, halted.reason)
             return TurnResult(self._thread_id, self._turn_id, halted.reason)
         except TurnNotActive:
             return TurnResult(self._thread_id, self._turn_id, "gone")

@@ -41,8 +41,8 @@ async def test_a_worker_that_cannot_renew_stops_its_engine_and_is_recovered(
     stopped = asyncio.Event()
 
     async def play(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
-        yield said("begun")
         try:
+            yield said("begun")
             await asyncio.Event().wait()
         finally:
             stopped.set()

@@ -34,10 +34,14 @@ WHERE turn_id = %(turn_id)s;
 -- select_active_turns --
 -- Turns that the log says have begun and not ended, oldest first, but for those of imported threads:
 -- that a foreign log stops in the middle of a turn means nothing. Asks no read model, which may lag.
-SELECT begun.thread_id, begun.stream_id
+-- One index is read to find them. (The planner expects many more than there are; LATERAL with LIMIT
+-- keeps it from reading the whole log for their rows.)
+SELECT begun.thread_id, open.stream_id
 FROM (SELECT stream_id FROM log WHERE type IN ('turn.started', 'turn.completed')
       GROUP BY stream_id HAVING bool_and(type = 'turn.started')) AS open
-JOIN log AS begun ON begun.stream_id = open.stream_id AND begun.type = 'turn.started'
-JOIN log AS first ON first.thread_id = begun.thread_id AND first.seq = 1
+CROSS JOIN LATERAL (SELECT l.thread_id, l.position FROM log l
+                    WHERE l.stream_id = open.stream_id AND l.type = 'turn.started' LIMIT 1) AS begun
+CROSS JOIN LATERAL (SELECT l.data FROM log l
+                    WHERE l.thread_id = begun.thread_id AND l.seq = 1 LIMIT 1) AS first
 WHERE first.data -> 'origin' ->> 'kind' IS DISTINCT FROM 'imported'
 ORDER BY begun.position;

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 import pytest
@@ -52,12 +52,11 @@ def append(name: str, size: int = 0) -> Append:
 
 
 class Stage:
-    """A writer over a gate, and a pool of callers."""
+    """A writer over a gate, and callers."""
 
     def __init__(self, max_waiting: int = 100) -> None:
         self.gate = Gate()
         self.writer = GroupWriter(self.gate, max_waiting=max_waiting)
-        self._callers = ThreadPoolExecutor(50)
 
     def call(self, name: str, **how: int) -> Future[Written]:
         """Have it appended by a thread of its own, and return when it waits."""
@@ -65,12 +64,20 @@ class Stage:
 
     def submit(self, given: Append) -> Future[Written]:
         calls = len(self.writer._waiting) + len(self.gate.batches)
-        future = self._callers.submit(self.writer.write, given)
+        future: Future[Written] = Future()
+        # A daemon: should it wait for ever, it is the test that fails.
+        threading.Thread(target=self._write, args=(given, future), daemon=True).start()
         deadline = time.monotonic() + 10
         while len(self.writer._waiting) + len(self.gate.batches) == calls:
             assert time.monotonic() < deadline
             time.sleep(0.0005)
         return future
+
+    def _write(self, given: Append, future: Future[Written]) -> None:
+        try:
+            future.set_result(self.writer.write(given))
+        except BaseException as error:  # noqa: BLE001  (raised by the future)
+            future.set_exception(error)
 
     def lead(self, name: str = "first") -> Future[Written]:
         """Occupy the writer: one append is at the gate."""
@@ -216,5 +223,3 @@ def test_a_leader_to_be_that_is_interrupted_passes_it_on(stage: Stage) -> None:
     stage.gate.let_through(2)
     assert first.result(10) is behind.result(10) is WRITTEN
     assert not interrupted.done()
-    caller.outcome = WRITTEN  # let the thread of this test end
-    caller.wake.release()

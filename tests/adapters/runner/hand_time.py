@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 
 
 class HandTime:
@@ -12,10 +10,8 @@ class HandTime:
 
     def __init__(self) -> None:
         self._now = 0.0
-        self._numbers = itertools.count()
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._lengths: list[float] = []
-        self._changed = asyncio.Event()
+        self._sleepers: list[_Sleeper] = []
+        self._somebody_sleeps = asyncio.Event()
 
     def now(self) -> float:
         return self._now
@@ -24,26 +20,37 @@ class HandTime:
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._now + seconds, next(self._numbers), done))
-        self._lengths.append(seconds)
-        self._changed.set()
+        sleeper = _Sleeper(seconds, self._now + seconds)
+        self._sleepers.append(sleeper)
+        self._somebody_sleeps.set()
         try:
-            await done
+            await sleeper.woken
         finally:
-            self._lengths.remove(seconds)
+            if sleeper in self._sleepers:  # it was cancelled
+                self._sleepers.remove(sleeper)
 
     def advance(self, seconds: float) -> None:
         """Time goes on; who slept long enough wakes when the test awaits something."""
         self._now += seconds
-        while self._sleepers and self._sleepers[0][0] <= self._now:
-            _, _, done = heapq.heappop(self._sleepers)
-            if not done.done():
-                done.set_result(None)
+        for sleeper in [s for s in self._sleepers if s.until <= self._now]:
+            self._sleepers.remove(sleeper)
+            if not sleeper.woken.done():
+                sleeper.woken.set_result(None)
+
+    def oversleep(self, seconds: float) -> None:
+        """Time goes on and wakes nobody, as when the machine was suspended."""
+        self._now += seconds
 
     async def sleeping(self, seconds: float) -> None:
-        """Returns once somebody sleeps for exactly that long."""
+        """Returns once somebody sleeps who lay down for exactly that long."""
         async with asyncio.timeout(10):
-            while seconds not in self._lengths:
-                self._changed.clear()
-                await self._changed.wait()
+            while all(sleeper.seconds != seconds for sleeper in self._sleepers):
+                self._somebody_sleeps.clear()
+                await self._somebody_sleeps.wait()
+
+
+class _Sleeper:
+    def __init__(self, seconds: float, until: float) -> None:
+        self.seconds = seconds
+        self.until = until
+        self.woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -194,13 +194,14 @@ async def test_a_failure_while_the_engine_cleans_up_does_not_change_how_the_turn
 async def test_an_engine_that_hangs_while_it_cleans_up_is_not_waited_for_for_ever(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    let_go = asyncio.Event()
+    closing, let_go = asyncio.Event(), asyncio.Event()
 
     class Hanging(Played):
         async def start(self, context: TurnContext) -> EngineTurn:
             turn = await super().start(context)
 
             async def close() -> None:
+                closing.set()
                 while not let_go.is_set():
                     with contextlib.suppress(asyncio.CancelledError):
                         await let_go.wait()
@@ -210,15 +211,17 @@ async def test_an_engine_that_hangs_while_it_cleans_up_is_not_waited_for_for_eve
 
     turn_id = stage.thread("A")
     run = asyncio.create_task(stage.runner(Hanging(silent)).run(THREAD, turn_id))
-    for _ in range(2):  # to close it, and then to cancel that
-        await stage.time.sleeping(PACE.cancel_seconds)
-        assert not run.done()
-        stage.time.advance(PACE.cancel_seconds)
-        await asyncio.sleep(0)
-    [result] = await run
+    await closing.wait()
+    try:
+        for _ in range(2):  # to close it, and then to cancel that
+            await stage.time.sleeping(PACE.cancel_seconds)
+            assert not run.done()
+            stage.time.advance(PACE.cancel_seconds)
+        [result] = await run
+    finally:
+        let_go.set()
     assert result.end == "completed"
     assert "left to itself" in caplog.text
-    let_go.set()
 
 
 @story

@@ -278,8 +278,8 @@ async def test_a_turn_that_somebody_else_ended_stops_at_once_and_writes_nothing(
     cleaned_up = asyncio.Event()
 
     async def play(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
-        yield said("begun")
         try:
+            yield said("begun")
             await asyncio.Event().wait()
         finally:
             cleaned_up.set()

@@ -21,23 +21,23 @@ class Renewing:
         self._leases = leases
         self.renew = renew
         self.acquire = leases.acquire
-        self.release = leases.release
+        self.release: Callable[[Lease], None] = leases.release
         self.find = leases.find
 
 
 class Endless:
-    """An engine that works until it is cancelled, and notes that it was."""
+    """An engine that works until it is stopped from outside, and notes that it was."""
 
     def __init__(self) -> None:
-        self.cancelled = asyncio.Event()
+        self.stopped = asyncio.Event()
         self.go_on = asyncio.Event()
 
     async def play(self, _: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
-        yield said("begun")
         try:
+            yield said("begun")
             await self.go_on.wait()
-        except asyncio.CancelledError:
-            self.cancelled.set()
+        except BaseException:
+            self.stopped.set()
             raise
         yield said("gone on")
 
@@ -57,16 +57,19 @@ async def test_a_renewal_that_fails_stops_the_engine_at_once_and_nothing_is_writ
 ) -> None:
     turn_id = stage.thread("A", "B")
     engine = Endless()
-    runner = stage.runner(Played(engine.play), leases=Renewing(stage.leases, renew))
-    run = asyncio.create_task(runner.run(THREAD, turn_id))
+    leases = Renewing(stage.leases, renew)
+    released: list[Lease] = []
+    leases.release = released.append
+    run = asyncio.create_task(stage.runner(Played(engine.play), leases=leases).run(THREAD, turn_id))
     await stage.until_name("item.completed", 2)
     before = stage.history()
     await stage.time.sleeping(PACE.renew_seconds)
     stage.time.advance(PACE.renew_seconds)
     [result] = await run
     assert (result.end, result.outcome) == ("lost", None)
-    assert engine.cancelled.is_set()
+    assert engine.stopped.is_set()
     assert stage.history() == before
+    assert released == []  # it is not ours to give back
 
 
 @story
@@ -95,7 +98,7 @@ async def test_a_renewal_without_an_answer_counts_as_failed_when_the_lease_runs_
     [result] = await run
     answer.set()
     assert result.end == "lost"
-    assert engine.cancelled.is_set()
+    assert engine.stopped.is_set()
 
 
 @story
@@ -132,7 +135,7 @@ async def test_a_worker_that_overslept_its_lease_records_nothing_more(stage: Sta
     run = asyncio.create_task(stage.runner(Played(engine.play)).run(THREAD, turn_id))
     await stage.until_name("item.completed", 2)
     before = stage.history()
-    stage.time._now += PACE.lease_seconds + 1  # no sleeper wakes
+    stage.time.oversleep(PACE.lease_seconds + 1)
     engine.go_on.set()
     [result] = await run
     assert result.end == "lost"
@@ -179,7 +182,7 @@ async def test_a_cancelled_run_stops_the_engine_and_gives_the_lease_back(stage: 
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    assert engine.cancelled.is_set()
+    assert engine.stopped.is_set()
     assert played.closed == 1
     lease = stage.leases.find(turn_id)
     assert lease is not None

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.runner.bell import Bell, NoHints, listening
-from adapters.runner.blocking import in_thread, until
+from adapters.runner.blocking import cancelled, in_thread, until
 from adapters.runner.handle import Handle
 from adapters.runner.pace import Pace, RealTime
 from adapters.runner.runner import new_holder
@@ -22,9 +22,9 @@ STEER = Message(role="user", kind="user_message", text="S", item_id="item_1")
 
 def test_a_bell_rung_in_another_thread_is_heard() -> None:
     async def hear() -> None:
-        bell = Bell()
-        hearing = asyncio.create_task(bell.heard(PACE, HandTime()))
-        await asyncio.sleep(0)
+        bell, time = Bell(), HandTime()
+        hearing = asyncio.create_task(bell.heard(PACE, time))
+        await time.sleeping(PACE.poll_seconds)
         ringer = threading.Thread(target=bell.set)
         ringer.start()
         async with asyncio.timeout(10):
@@ -64,7 +64,7 @@ async def test_a_burst_is_heard_once() -> None:
     time.advance(0.05)
     await time.sleeping(pace.poll_seconds)
     assert not again.done()
-    again.cancel()
+    await cancelled(again)
 
 
 def test_a_bell_whose_loop_is_closed_may_still_be_rung() -> None:
@@ -114,13 +114,13 @@ async def test_an_error_in_a_thread_whose_caller_was_cancelled_is_not_left_lying
 
 @story
 async def test_until_raises_what_the_first_one_raises_and_cancels_the_others() -> None:
-    cancelled = asyncio.Event()
+    ended = asyncio.Event()
 
     async def endless() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            cancelled.set()
+            ended.set()
 
     async def fail() -> None:
         await asyncio.sleep(0)
@@ -128,7 +128,7 @@ async def test_until_raises_what_the_first_one_raises_and_cancels_the_others() -
 
     with pytest.raises(ValueError, match="no"):
         await until(endless(), fail())
-    assert cancelled.is_set()
+    assert ended.is_set()
 
 
 @story
