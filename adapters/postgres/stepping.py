@@ -140,7 +140,8 @@ class TableSession:
         after = self._begin(connection, wait=wait)
         if after is None:
             return None
-        bounds = {"after": after, "events": limit, "bytes": STEP_BYTES}
+        # Int8: a small number would be sent as a smallint, and its sum with another overflow.
+        bounds = {"after": Int8(after), "events": Int8(limit), "bytes": Int8(STEP_BYTES)}
         row = connection.execute(QUERIES["bound_step"], bounds).fetchone()
         assert row is not None
         head, upto = int(row[0]), int(row[1])

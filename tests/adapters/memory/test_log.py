@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,6 +13,15 @@ from adapters.recorder import LogRecorder
 from tests.contracts.event_store import MAX_EVENT_BYTES, EventStoreContract
 from tests.contracts.records import record
 from tests.fixtures.clock import START, HandClock
+
+
+@pytest.fixture(autouse=True)
+def restless_threads() -> Iterator[None]:
+    """Threads that take turns so often that what is not locked shows."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
 
 
 class TestMemoryLog(EventStoreContract):

@@ -237,3 +237,13 @@ def test_a_schema_that_was_never_migrated_says_so(empty_database: Database) -> N
         Follower(session).catch_up()
     with open_pool(empty_database) as pool, pytest.raises(NotMigrated):
         PostgresReadModels(empty_database, pool).threads()
+
+
+@pytest.mark.parametrize("position", [20_000, 32_767, 2**31])
+def test_a_step_can_begin_anywhere_in_a_log(
+    tables: Tables, connection: Connection, position: int
+) -> None:
+    # Numbers go to the server in the smallest type that holds them, and sums may need a larger one.
+    connection.execute("UPDATE read_models SET position = %s", [position])
+    with pytest.raises(ReadModelsMissing, match=f"at position {position}, and the log ends at 0"):
+        tables.session.step(20_000)

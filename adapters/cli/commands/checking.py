@@ -1,0 +1,63 @@
+"""Check the log and what is made from it; make the read models anew."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from adapters.cli.options import AsJson
+from adapters.cli.screen import Screen
+
+SHOWN_FINDINGS = 50
+
+
+def verify(
+    *,
+    threads: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[THREAD]…", help="Only these; else all.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check numbers, hash chains, laws and read models; say exactly where something is wrong.
+
+    Nothing is changed. Exit code 1 if anything is wrong.
+    """
+    from adapters.cli.failures import REFUSED
+    from adapters.cli.progress import progress
+    from adapters.cli.references import find_thread
+    from adapters.cli.session import session
+    from adapters.cli.verifying import Verdict, verify_threads
+
+    screen = Screen(as_json=as_json)
+    with session(screen) as log:
+        chosen = [find_thread(thread, log) for thread in threads] if threads else None
+        verdict = Verdict()
+        with progress(screen, "Verifying") as meter:
+            verify_threads(log, chosen, verdict, meter)
+        screen.document(verdict.as_document())
+        verdict.tell(screen, limit=SHOWN_FINDINGS)
+    if not verdict.is_clean:
+        raise typer.Exit(REFUSED)
+
+
+def rebuild(*, as_json: AsJson = False) -> None:
+    """Make the read models anew from the log, while the old ones serve."""
+    from dataclasses import asdict
+
+    from adapters.cli.progress import progress
+    from adapters.cli.session import session
+    from adapters.cli.words import count, duration
+
+    screen = Screen(as_json=as_json)
+    with session(screen) as log:
+        with progress(screen, "Rebuilding") as meter:
+            rebuilt = log.rebuild(lambda now: meter(now.done, now.total, f"{now.done:,} events"))
+        screen.document({"rebuilt": asdict(rebuilt)})
+        done = rebuilt.position - rebuilt.resumed_at
+        rate = f", {done / rebuilt.seconds:,.0f} a second" if rebuilt.seconds > 1 else ""
+        screen.say(f"Rebuilt from {count(done, 'event')} in {duration(rebuilt.seconds)}{rate}.")
+        if rebuilt.resumed_at:
+            began = count(rebuilt.resumed_at, "event")
+            screen.say(f"{began} were there from a rebuild that was cut short.", "dim")

@@ -1,0 +1,82 @@
+"""How far long work is, and how long it will still take; on stderr, if somebody watches."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from adapters.cli.screen import Screen
+from adapters.cli.words import duration
+
+REDRAW_SECONDS: Final = 0.1
+# Before this an estimate jumps about.
+ESTIMATE_AFTER_SECONDS: Final = 1.0
+BAR_WIDTH: Final = 24
+
+
+class Meter(Protocol):
+    """What long work reports to."""
+
+    def __call__(self, done: float, total: float, note: str = "", /) -> None:
+        """So much of so much is done."""
+        ...
+
+
+def estimate(done: float, total: float, seconds: float) -> float | None:
+    """Seconds left at the pace so far; None while it is too early to say."""
+    if seconds < ESTIMATE_AFTER_SECONDS or done <= 0 or total <= 0:
+        return None
+    return max(0.0, seconds * (total - done) / done)
+
+
+def bar(done: float, total: float, seconds: float, note: str = "") -> str:
+    """`━━━━━━      42 %  8.2 s left  note`."""
+    part = min(1.0, done / total) if total > 0 else 0.0
+    filled = round(part * BAR_WIDTH)
+    left = estimate(done, total, seconds)
+    words = [
+        "━" * filled + " " * (BAR_WIDTH - filled),
+        f"{part:4.0%}",
+        f"{duration(left)} left" if left is not None else "",
+        note,
+    ]
+    return "  ".join(word for word in words if word)
+
+
+@contextlib.contextmanager
+def progress(screen: Screen, what: str) -> Iterator[Meter]:
+    """A meter for the block: a line that redraws itself, or nothing where nobody watches."""
+    if not screen.shows_progress:
+        yield _nobody_watches
+        return
+    began = time.monotonic()
+    drawn = 0.0
+
+    def draw(done: float, total: float, note: str = "") -> None:
+        nonlocal drawn
+        now = time.monotonic()
+        if now - drawn < REDRAW_SECONDS:
+            return
+        drawn = now
+        _redraw(f"{what}  {bar(done, total, now - began, note)}")
+
+    try:
+        yield draw
+    finally:
+        _redraw("")
+
+
+def _nobody_watches(_done: float, _total: float, _note: str = "") -> None:
+    pass
+
+
+def _redraw(text: str) -> None:
+    import shutil
+
+    width = shutil.get_terminal_size().columns - 1
+    with contextlib.suppress(OSError, UnicodeError):
+        sys.stderr.write("\r\x1b[2K" + text[:width])
+        sys.stderr.flush()

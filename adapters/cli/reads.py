@@ -1,0 +1,30 @@
+"""Read models brought up to date before they are shown, or a word that they are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.cli.screen import warn
+from projections.errors import ReadModelError, ReadModelsOutdated
+
+if TYPE_CHECKING:
+    from adapters.composition import Turnlog
+
+
+def caught_up(log: Turnlog) -> bool:
+    """Whether the tables show all of the log; if not, why is said on stderr.
+
+    What stops them, such as an event of a newer turnlog, must not hide all the rest. On the
+    embedded database, which is ours to keep, those of another version are made anew.
+    """
+    try:
+        try:
+            log.catch_up()
+        except ReadModelsOutdated:
+            if log.embedded_in is None:
+                raise
+            log.rebuild(lambda _: None)
+    except ReadModelError as error:
+        warn(error.message)
+        return False
+    return True

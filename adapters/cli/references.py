@@ -1,0 +1,104 @@
+"""Threads, turns and prompts as people name them: by the beginning of an id, or by a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from adapters.cli.failures import UsageProblem
+from adapters.cli.reads import caught_up
+from adapters.cli.words import listed, printable
+from domain.errors import PromptNotWaiting, Refused, ThreadNotFound
+
+if TYPE_CHECKING:
+    from adapters.composition import Turnlog
+
+LAST: Final = "last"
+SHOWN_CANDIDATES: Final = 5
+
+
+class NoThreads(Refused):
+    """There is no thread yet. `turnlog submit --new TEXT` starts one."""
+
+
+class NoActiveTurn(Refused):
+    """Thread {thread_id} has no running turn."""
+
+
+class AmbiguousId(Refused):
+    """{text} could be {candidates}. Give more of it."""
+
+
+def find_thread(text: str, log: Turnlog) -> str:
+    """The id of the thread that `text` names.
+
+    `ThreadNotFound`, `AmbiguousId`, `UsageProblem` for what cannot be a thread's id.
+    """
+    _check("THREAD", text)
+    if text == LAST:
+        caught_up(log)
+        latest = log.list_threads(everything=False, limit=1) or log.list_threads(
+            everything=True, limit=1
+        )
+        if not latest:
+            raise NoThreads
+        return latest[0].thread_id
+    found = log.threads_beginning(_with_prefix("thr_", text), SHOWN_CANDIDATES + 1)
+    if not found:
+        raise ThreadNotFound(thread_id=text)
+    return _only(text, found)
+
+
+def find_turn(text: str | None, thread_id: str, log: Turnlog, key: str | None = None) -> str:
+    """The turn that is meant: the one named, or else the active one.
+
+    `key` is the id of a command that may be a retry: then it is the turn it was about then.
+    """
+    if text is None and key is not None:
+        for recorded in log.log.read_command(key):
+            turn_id = getattr(recorded.event, "turn_id", None)
+            if aim := turn_id or getattr(recorded.event, "target_turn_id", None):
+                return str(aim)
+    turn = log.service.thread(thread_id).turn
+    if text is not None:
+        _check("TURN", text)
+        whole = _with_prefix("turn_", text)
+        return turn.turn_id if turn and turn.turn_id.startswith(whole) else whole
+    if turn is None:
+        raise NoActiveTurn(thread_id=thread_id)
+    return turn.turn_id
+
+
+def find_prompt(text: str, thread_id: str, log: Turnlog) -> str:
+    """The waiting prompt that is meant; one that does not wait (any more) by its whole id."""
+    _check("PROMPT", text)
+    whole = _with_prefix("inp_", text)
+    waiting = [prompt.input_id for prompt in log.service.thread(thread_id).inbox]
+    found = [input_id for input_id in waiting if input_id.startswith(whole)]
+    if found:
+        return _only(text, found)
+    if not log.log.read_command(whole):
+        raise PromptNotWaiting(input_id=text, state="not known in this thread")
+    return whole
+
+
+def _only(text: str, found: list[str]) -> str:
+    whole = [one for one in found if one.removeprefix("thr_").removeprefix("inp_") == text]
+    if text in found or whole:
+        return text if text in found else whole[0]
+    if len(found) > 1:
+        raise AmbiguousId(text=text, candidates=listed(found, SHOWN_CANDIDATES))
+    return found[0]
+
+
+def _with_prefix(prefix: str, text: str) -> str:
+    return text if text.startswith(prefix) or prefix.startswith(text) else prefix + text
+
+
+def _check(what: str, text: str) -> None:
+    other = ("thr_", "turn_", "inp_", "item_", "cmd_")
+    mine = {"THREAD": "thr_", "TURN": "turn_", "PROMPT": "inp_"}[what]
+    if not text or len(text) > 200 or not text.isascii() or not text.isprintable() or " " in text:
+        shown = printable(text[:40])
+        raise UsageProblem(f"Invalid value for '{what}': {shown!r} is not the beginning of an id.")
+    if text.startswith(other) and not text.startswith(mine):
+        raise UsageProblem(f"Invalid value for '{what}': {text} begins with another kind of id.")

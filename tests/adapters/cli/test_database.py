@@ -1,0 +1,157 @@
+"""The schema's version, and the doctor."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from adapters.cli import diagnosis
+from adapters.postgres.connection import connect
+from adapters.postgres.database import Database
+from adapters.postgres.migrate import revisions
+from tests.adapters.cli.harness import Cli, new_thread
+
+
+@pytest.fixture
+def unmigrated(empty_database: Database) -> Cli:
+    """`turnlog` on a database without a schema of ours."""
+    return Cli({"TURNLOG_DATABASE_URL": empty_database.url})
+
+
+class TestDb:
+    def test_upgrade_brings_an_empty_database_up_to_date(self, unmigrated: Cli) -> None:
+        assert unmigrated.document("db", "current")["state"] == "empty"
+        refused = unmigrated("db", "check", "--json")
+        assert (refused.code, refused.error["code"]) == (1, "not_migrated")
+        document = unmigrated.document("db", "upgrade")
+        assert document == {
+            "schema": "turnlog",
+            "from": None,
+            "to": revisions()[0],
+            "changed": True,
+        }
+        assert unmigrated.document("db", "check")["state"] == "current"
+        assert unmigrated.document("db", "upgrade")["changed"] is False
+        assert "up to date" in unmigrated("db", "upgrade").ok().out
+        new_thread(unmigrated)
+
+    def test_current_says_both_versions(self, cli: Cli) -> None:
+        document = cli.document("db", "current")
+        assert document.keys() == {"database", "schema", "found", "wanted", "state"}
+        assert revisions()[0] in cli("db", "current").ok().out
+
+    def test_a_newer_schema_is_left_alone(self, cli: Cli, database: Database) -> None:
+        with connect(database) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        for command in ("check", "upgrade"):
+            ran = cli("db", command, "--json")
+            assert (ran.code, ran.error["code"]) == (1, "newer_schema")
+        assert cli.document("db", "current")["state"] == "newer"
+
+    def test_a_schema_of_another_name(self, cli: Cli) -> None:
+        other = Cli({**cli.env, "TURNLOG_SCHEMA": "another"})
+        assert other("threads").code == 1
+        other("db", "upgrade").ok()
+        new_thread(other)
+        assert cli.document("threads")["threads"] == []
+
+
+class TestDoctor:
+    def states(self, cli: Cli) -> dict[str, str]:
+        ran = cli("doctor", "--json")
+        checks = ran.json["checks"]
+        assert all(check.keys() == {"name", "state", "what", "advice"} for check in checks)
+        states = {check["name"]: check["state"] for check in checks}
+        bad = "bad" in states.values()
+        assert ran.code == int(bad)
+        assert ran.json["healthy"] is not bad
+        return states
+
+    def test_a_healthy_log(self, cli: Cli) -> None:
+        new_thread(cli)
+        states = self.states(cli)
+        assert set(states) >= {
+            "program",
+            "packages",
+            "settings",
+            "database",
+            "schema",
+            "log",
+            "read models",
+            "turns",
+            "locks",
+        }
+        out = cli("doctor").out
+        assert "6 events" in out
+
+    def test_a_turn_that_nobody_works_on_is_noted_with_what_to_do(self, cli: Cli) -> None:
+        new_thread(cli)
+        assert self.states(cli)["turns"] == "note"
+        assert "`turnlog run`" in cli("doctor").out
+
+    def test_a_database_that_is_not_there(self) -> None:
+        url = "postgresql://me:secret@127.0.0.1:1/db"
+        states = self.states(Cli({"TURNLOG_DATABASE_URL": url}))
+        assert states["database"] == "bad"
+
+    def test_a_database_that_is_not_migrated(self, unmigrated: Cli) -> None:
+        assert self.states(unmigrated)["database"] == "bad"
+        assert "turnlog db upgrade" in unmigrated("doctor").out
+
+    def test_settings_that_cannot_be(self) -> None:
+        states = self.states(Cli({"TURNLOG_LEASE_SECONDS": "never"}))
+        assert states["settings"] == "bad"
+
+    def test_a_log_that_takes_changes(self, cli: Cli, database: Database) -> None:
+        with connect(database) as connection:
+            connection.execute("ALTER TABLE log DISABLE TRIGGER log_append_only")
+        assert self.states(cli)["append-only"] == "bad"
+
+    def test_read_models_of_another_version(self, cli: Cli, database: Database) -> None:
+        with connect(database) as connection:
+            connection.execute("UPDATE read_models SET failure = 'stuck', failed_position = 1")
+        assert self.states(cli)["read models"] == "bad"
+
+    def test_who_keeps_others_waiting(self, cli: Cli, database: Database) -> None:
+        with connect(database) as holder, holder.transaction():
+            holder.execute("SELECT position FROM log_head FOR UPDATE")
+            with connect(database) as waiter:
+                waiter.execute("SET lock_timeout = '20s'")
+                pid = holder.info.backend_pid
+                process = cli.start("submit", "--new", "Hello", "--no-run")
+                try:
+                    until_somebody_waits(database)
+                    out = cli("doctor").out
+                finally:
+                    process.kill()
+                    process.communicate()
+        assert f"session {pid} (turnlog" in out
+        assert "1 session wait for it" in out
+
+    def test_another_package_of_our_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        foreign = ModuleType("domain")
+        foreign.__path__ = ["/somewhere/else/domain"]
+        monkeypatch.setitem(sys.modules, "domain", foreign)
+        [check] = [c for c in diagnosis.program_checks() if c.name == "packages"]
+        assert check.state == "bad"
+        assert "/somewhere/else" in check.what
+
+    def test_the_environment_is_named_and_no_value_of_it(self, cli: Cli) -> None:
+        out = cli("doctor", TURNLOG_ROUTING='{"review": "secret-model"}').out
+        assert "TURNLOG_ROUTING" in out
+        assert "secret-model" not in out
+
+
+def until_somebody_waits(database: Database) -> None:
+    """Returns when a session waits for a lock; the test's own patience is the limit."""
+    import time
+
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+    with connect(database) as connection:
+        name = connection.info.dbname
+        deadline = time.monotonic() + 30
+        while connection.execute(query, [name]).fetchone() == (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
