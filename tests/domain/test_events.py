@@ -1,0 +1,234 @@
+"""The events are the storage format: names, versions, schemas, and how old bodies become new."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import get_args
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from domain import events, thread, turn
+from domain.events.base import Event, ItemKind, Json, TurnEvent
+from domain.events.item import ItemEvent, ItemStarted
+from domain.events.prompt import PromptAdmitted, PromptWithdrawn
+from domain.events.registry import ALL, BY_NAME
+from domain.events.upcasts import UPCASTS, upcast
+from domain.ports import Recorded
+from domain.thread import fold
+from tests.domain import snapshot
+from tests.domain.world import THREAD, World
+from tests.fixtures.clock import START
+from tests.strategies import Move, play_all, scripts
+
+ABSTRACT = {Event, TurnEvent, ItemEvent}
+HOW_TO = (
+    "The stored form of {what} changed. If old bodies still read as before, or have an upcaster "
+    "and a new schema_version, accept it with: python -m tests.domain.snapshot"
+)
+
+
+@pytest.mark.parametrize("name", sorted(snapshot.current().keys() | snapshot.stored().keys()))
+def test_names_and_schemas_are_as_they_were_agreed_on(name: str) -> None:
+    now, agreed = snapshot.current().get(name), snapshot.stored().get(name)
+    assert now == agreed, HOW_TO.format(what=name)
+
+
+def subclasses(cls: type[Event]) -> set[type[Event]]:
+    """All below `cls`, at any depth."""
+    return {cls}.union(*(subclasses(below) for below in cls.__subclasses__()))
+
+
+def test_every_event_there_is_stands_in_the_registry() -> None:
+    for module in pkgutil.iter_modules(events.__path__):
+        importlib.import_module(f"domain.events.{module.name}")
+    ours = {cls for cls in subclasses(Event) if cls.__module__.startswith("domain.")}
+    assert ours - ABSTRACT == set(ALL)
+
+
+def test_no_two_events_share_a_name() -> None:
+    assert len(BY_NAME) == len(ALL)
+    assert all(BY_NAME[cls.name] is cls for cls in ALL)
+    assert all("name" in vars(cls) for cls in ALL)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_an_event_is_frozen_strict_and_knows_all_its_fields(cls: type[Event]) -> None:
+    config = cls.model_config
+    assert (config.get("frozen"), config.get("strict"), config.get("extra")) == (
+        True,
+        True,
+        "forbid",
+    )
+    assert cls.model_fields["v"].default == 1
+    assert cls.schema_version >= 1
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_a_field_that_may_be_empty_may_be_missing(cls: type[Event]) -> None:
+    """Empty fields are not stored, so they must come back by their default."""
+    for name, field in cls.model_fields.items():
+        if type(None) in get_args(field.annotation):
+            assert field.default is None, f"{cls.name}.{name}"
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_the_fold_knows_every_event(cls: type[Event]) -> None:
+    folded = turn._apply if issubclass(cls, TurnEvent) else thread._apply
+    known = folded.dispatch(cls) is not folded.dispatch(Event)
+    assert known or cls.name == "turn.started"  # which makes the turn
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("at", START.replace(tzinfo=None)), ("thread_id", 1), ("v", "1"), ("unknown", 1)],
+)
+def test_a_body_of_another_shape_is_refused(field: str, value: object) -> None:
+    body = {"thread_id": "t", "actor": "a", "command_id": "c", "at": START, field: value}
+    with pytest.raises(ValidationError):
+        BY_NAME["thread.archived"].model_validate(body)
+
+
+def test_item_kinds_are_those_of_the_contract() -> None:
+    assert set(get_args(ItemKind)) == {
+        "user_message",
+        "agent_message",
+        "reasoning",
+        "tool_call",
+        "file_change",
+        "command_execution",
+        "context_compaction",
+        "status",
+        "error",
+    }
+
+
+# ── Any history ──────────────────────────────────────────────────────────────────────────────────
+
+
+def played(script: list[Move]) -> list[Recorded]:
+    """The history of one thread to which a script was played."""
+    world = World()
+    play_all(world.service, script)
+    return world.history()
+
+
+@for_all(scripts())
+def test_every_event_reads_back_from_its_json_as_it_was(script: list[Move]) -> None:
+    for entry in played(script):
+        stored = entry.event.model_dump_json(exclude_none=True)
+        assert type(entry.event).model_validate_json(stored) == entry.event
+
+
+@for_all(scripts(), st.data())
+def test_folding_in_two_parts_is_folding_at_once(script: list[Move], data: st.DataObject) -> None:
+    every = [entry.event for entry in played(script)]
+    cut = data.draw(st.integers(0, len(every)))
+    empty = thread.Thread(THREAD)
+    assert fold(fold(empty, every[:cut]), every[cut:]) == fold(empty, every)
+
+
+@for_all(scripts())
+def test_the_fold_counts_what_the_store_counts(script: list[Move]) -> None:
+    history = played(script)
+    folded = fold(thread.Thread(THREAD), (entry.event for entry in history))
+    assert folded.seq == len(history)
+    assert folded.version == max(e.version for e in history if e.event.stream_id == THREAD)
+    if folded.turn is not None:
+        turn_id = folded.turn.turn_id
+        assert folded.turn.version == sum(e.event.stream_id == turn_id for e in history)
+
+
+@for_all(scripts())
+def test_all_of_a_command_s_events_say_who_why_and_when(script: list[Move]) -> None:
+    by_command: dict[str, set[tuple[str, object]]] = {}
+    for entry in played(script):
+        by_command.setdefault(entry.event.command_id, set()).add(
+            (entry.event.actor, entry.event.at)
+        )
+    assert all(len(found) == 1 for found in by_command.values())
+
+
+@for_all(scripts())
+def test_a_withdrawn_prompt_carries_the_text_it_was_admitted_with(script: list[Move]) -> None:
+    events_ = [entry.event for entry in played(script)]
+    texts = {e.input_id: e.text for e in events_ if isinstance(e, PromptAdmitted)}
+    assert all(e.text == texts[e.input_id] for e in events_ if isinstance(e, PromptWithdrawn))
+
+
+@for_all(scripts())
+def test_a_summary_is_never_longer_than_280_characters(script: list[Move]) -> None:
+    for entry in played(script):
+        if isinstance(entry.event, PromptAdmitted | ItemStarted):
+            assert len(entry.event.summary) <= 280
+
+
+# ── Old bodies ───────────────────────────────────────────────────────────────────────────────────
+
+
+def renamed(body: Json) -> Json:
+    """Version 1 called the text `message`."""
+    return {
+        **{key: value for key, value in body.items() if key != "message"},
+        "text": body["message"],
+    }
+
+
+def counted(body: Json) -> Json:
+    """Version 3 counts its characters."""
+    return {**body, "length": len(str(body["text"]))}
+
+
+MADE_UP = {("x.said", 1): renamed, ("x.said", 2): counted}
+
+
+def test_an_old_body_goes_through_every_version_in_between() -> None:
+    old: Json = {"v": 1, "message": "hi"}
+    assert upcast("x.said", old, to_version=3, upcasts=MADE_UP) == {
+        "v": 3,
+        "text": "hi",
+        "length": 2,
+    }
+    assert old == {"v": 1, "message": "hi"}
+
+
+def test_a_body_of_a_version_in_between_skips_what_is_behind_it() -> None:
+    body: Json = {"v": 2, "text": "hi"}
+    assert upcast("x.said", body, to_version=3, upcasts=MADE_UP)["length"] == 2
+
+
+def test_a_body_without_a_version_is_of_the_first() -> None:
+    assert upcast("x.said", {"message": "hi"}, to_version=2, upcasts=MADE_UP) == {
+        "v": 2,
+        "text": "hi",
+    }
+
+
+def test_a_body_of_today_stays_as_it_is() -> None:
+    body: Json = {"v": 3, "text": "hi", "length": 2}
+    assert upcast("x.said", body, to_version=3, upcasts=MADE_UP) is body
+
+
+def test_a_step_that_is_missing_is_an_error_that_names_it() -> None:
+    with pytest.raises(KeyError) as caught:
+        upcast("x.said", {"v": 1}, to_version=2, upcasts={})
+    assert caught.value.args[0] == ("x.said", 1)
+
+
+@pytest.mark.parametrize("version", ["1", None, 1.5])
+def test_a_version_that_is_no_number_is_an_error(version: str | float | None) -> None:
+    with pytest.raises(KeyError):
+        upcast("x.said", {"v": version}, to_version=2, upcasts=MADE_UP)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_every_version_an_event_ever_had_can_be_brought_up(cls: type[Event]) -> None:
+    for version in range(1, cls.schema_version):
+        assert (cls.name, version) in UPCASTS
+
+
+def test_upcasters_are_for_events_there_are() -> None:
+    assert {name for name, _ in UPCASTS} <= BY_NAME.keys()

@@ -1,0 +1,332 @@
+"""Each law finds what breaks it. A predicate that cannot fail proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from domain.laws import LAWS, violations
+from domain.options import TurnOptions
+from domain.ports import Recorded
+from tests.domain.render import line
+from tests.domain.world import turn_names
+from tests.laws_breakers import (
+    Breaker,
+    History,
+    changed,
+    doubled,
+    find,
+    repaired,
+    story,
+    swapped,
+    turn_of,
+    without,
+)
+
+# ── One event lost, doubled, moved or changed ────────────────────────────────────────────────────
+
+
+def lost(name: str, **fields: object) -> Breaker:
+    return lambda history: without(history, find(history, name, **fields))
+
+
+def twice(name: str, **fields: object) -> Breaker:
+    return lambda history: doubled(history, find(history, name, **fields))
+
+
+def early(name: str, **fields: object) -> Breaker:
+    """The event before the one it follows."""
+    return lambda history: swapped(history, find(history, name, **fields) - 1)
+
+
+def says(name: str, change: dict[str, object], **fields: object) -> Breaker:
+    return lambda history: changed(history, find(history, name, **fields), **change)
+
+
+def turn_id(name: str, event: str, **fields: object) -> Breaker:
+    """The event names that turn instead of its own."""
+    return lambda history: changed(
+        history, find(history, event, **fields), turn_id=turn_of(history, name)
+    )
+
+
+def numbers(**change: int) -> Breaker:
+    """The tenth entry has another number."""
+
+    def breaker(history: History) -> History:
+        spoiled = list(history)
+        tenth = spoiled[9]
+        moved = {key: getattr(tenth, key) + by for key, by in change.items()}
+        spoiled[9] = replace(tenth, **moved)
+        return spoiled
+
+    return breaker
+
+
+def receipt(index: int, value: str | None) -> Breaker:
+    def breaker(history: History) -> History:
+        spoiled = list(history)
+        event = spoiled[index].event.model_copy(update={"receipt": value})
+        spoiled[index] = replace(spoiled[index], event=event)
+        return spoiled
+
+    return breaker
+
+
+BROKEN: dict[str, tuple[str, Breaker]] = {
+    "L1 a second turn starts": ("L1", lost("turn.completed", status="failed")),
+    "L1 a turn ends twice": ("L1", twice("turn.completed")),
+    "L1 another turn ends": ("L1", turn_id("B", "turn.completed")),
+    "L1 a turn starts twice": ("L1", twice("turn.started")),
+    "L2 a prompt is promoted twice": ("L2", twice("prompt.promoted")),
+    "L2 a prompt is admitted twice": ("L2", twice("prompt.admitted", input_id="inp_B")),
+    "L2 an unknown prompt is promoted": ("L2", lost("prompt.admitted", input_id="inp_B")),
+    "L2 a held prompt is promoted": ("L2", lost("queue.released", input_ids=("inp_K",))),
+    "L2 a withdrawn prompt is withdrawn again": ("L2", twice("prompt.withdrawn")),
+    "L2 a turn starts with nobody's prompt": ("L2", lost("prompt.promoted", input_id="inp_T")),
+    "L2 a turn starts with another prompt": (
+        "L2",
+        says("turn.started", {"input_id": "inp_B"}, input_id="inp_T"),
+    ),
+    "L2 a compaction takes in a prompt": (
+        "L2",
+        says("turn.started", {"input_id": "inp_B"}, kind="compaction"),
+    ),
+    "L2 a prompt comes back with another text": ("L2", says("prompt.withdrawn", {"text": "?"})),
+    "L3 the queue is overtaken": (
+        "L3",
+        lambda history: moved(history, "inp_J", before="inp_I"),
+    ),
+    "L4 the hold claims too little": ("L4", says("queue.held", {"input_ids": ("inp_C",)})),
+    "L4 the hold claims too much": (
+        "L4",
+        says("queue.held", {"input_ids": ("inp_C", "inp_D", "inp_E")}),
+    ),
+    "L4 a hold without an interrupt": (
+        "L4",
+        lost("turn.interrupt_requested", queued="hold"),
+    ),
+    "L4 the hold of another turn": ("L4", turn_id("A", "queue.held")),
+    "L5 a drain was forgotten": ("L5", lambda history: without_command_tail(history, "T")),
+    "L6 a turn completes over a steer": (
+        "L6",
+        says("turn.completed", {"status": "completed"}, status="failed"),
+    ),
+    "L6 the queue overtakes a steer": (
+        "L6",
+        says("prompt.admitted", {"delivery": "queue"}, input_id="inp_S"),
+    ),
+    "L6 a steer without an aim": (
+        "L6",
+        says("prompt.admitted", {"target_turn_id": None}, input_id="inp_S"),
+    ),
+    "L6 a steer with a wrong aim": (
+        "L6",
+        says("prompt.admitted", {"target_turn_id": "turn_9"}, input_id="inp_S"),
+    ),
+    "L6 a steer into a turn that takes none": (
+        "L6",
+        says("turn.started", {"steerable": False}, input_id="inp_A"),
+    ),
+    "L8 a steer after the interrupt": (
+        "L8",
+        lambda history: interrupted_before(history, "turn.steered"),
+    ),
+    "L8 an interrupt of an ended turn": ("L8", turn_id("A", "turn.interrupt_requested")),
+    "L8 a steer into an ended turn": ("L8", turn_id("A", "turn.steered", input_id="inp_U")),
+    "L9 an item of an ended turn": (
+        "L9",
+        turn_id("A", "item.started", input_id="inp_U"),
+    ),
+    "L9 an open item in an ended turn": ("L9", lost("item.failed")),
+    "L9 an item begins twice": ("L9", twice("item.started", kind="tool_call")),
+    "L9 an item ends that never began": ("L9", lost("item.started", kind="tool_call")),
+    "L10 a receipt is missing": ("L10", receipt(1, None)),
+    "L10 a receipt too many": ("L10", receipt(2, "r")),
+    "L10 a command comes back": (
+        "L10",
+        says("prompt.admitted", {"command_id": "inp_A"}, input_id="inp_C"),
+    ),
+    "L11 an idle thread does not run it": (
+        "L11",
+        lambda history: without_promotion(history, "F"),
+    ),
+    "L17 the number of held ones is wrong": (
+        "L17",
+        says("prompt.admitted", {"held": 0}, input_id="inp_F"),
+    ),
+    "L12 no beginning": ("L12", lost("thread.created")),
+    "L12 a second beginning": ("L12", twice("thread.created")),
+    "L12 another thread's event": ("L12", says("thread.archived", {"thread_id": "thr_2"})),
+    "L12 a rollback of nothing": ("L12", says("thread.rolled_back", {"turn_ids": ()})),
+    "L12 a rollback of an unknown turn": (
+        "L12",
+        says("thread.rolled_back", {"turn_ids": ("turn_9",)}),
+    ),
+    "L12 a rollback twice": ("L12", twice("thread.rolled_back")),
+    "L12 a rollback while a turn runs": ("L12", early("thread.rolled_back")),
+    "L13 a gap in seq": ("L13", numbers(seq=1)),
+    "L13 a seq again": ("L13", numbers(seq=-1)),
+    "L13 a gap in a version": ("L13", numbers(version=1)),
+    "L13 a position again": ("L13", numbers(position=-1)),
+    "L15 a milder interrupt": (
+        "L15",
+        says("turn.interrupt_requested", {"queued": "discard"}, queued="continue"),
+    ),
+    "L15 the same interrupt again": ("L15", twice("turn.interrupt_requested")),
+    "L15 a hold that holds nothing": ("L15", lost("queue.held")),
+    "L15 a discard that spares one": ("L15", lost("prompt.withdrawn")),
+    "L15 a withdrawal nobody asked for": (
+        "L15",
+        lost("turn.interrupt_requested", queued="discard"),
+    ),
+    "L16 the queue goes on after three failures": (
+        "L16",
+        lambda history: ended(history, "G", "failed"),
+    ),
+    "L16 a hold without failures": (
+        "L16",
+        lambda history: ended(history, "I", "interrupted"),
+    ),
+    "L16 the hold before the failure": ("L16", early("queue.held", reason="failures")),
+    "L18 no user message": ("L18", lost("item.started", input_id="inp_A")),
+    "L18 another text": ("L18", says("item.completed", {"text": "?"})),
+    "L18 another item": ("L18", says("turn.steered", {"item_id": "item_9"})),
+    "L18 not a user message": (
+        "L18",
+        says("item.started", {"kind": "status"}, input_id="inp_A"),
+    ),
+    "L18 after its turn began": ("L18", early("turn.started", input_id="inp_T")),
+}
+
+
+def moved(history: History, input_id: str, *, before: str) -> History:
+    """A prompt's admission earlier than it was, so that others overtook it."""
+    entry = history[find(history, "prompt.admitted", input_id=input_id)]
+    rest = [other for other in history if other is not entry]
+    place = find(rest, "prompt.admitted", input_id=before)
+    return repaired([*rest[:place], entry, *rest[place:]])
+
+
+def ended(history: History, name: str, status: str) -> History:
+    """That prompt's turn ended otherwise."""
+    end = find(history, "turn.completed", turn_id=turn_of(history, name))
+    return changed(history, end, status=status)
+
+
+def without_command_tail(history: History, name: str) -> History:
+    """The end of that prompt's turn without the drain, and nothing after."""
+    end = find(history, "turn.completed", turn_id=turn_of(history, name))
+    return repaired(history[: end + 1])
+
+
+def without_promotion(history: History, name: str) -> History:
+    """A prompt was only admitted, and nothing came after."""
+    return repaired(history[: find(history, "prompt.admitted", input_id=f"inp_{name}") + 1])
+
+
+def interrupted_before(history: History, name: str) -> History:
+    """An interrupt, with nothing to claim, right before the first steer is taken."""
+    steered = find(history, name)
+    request = history[find(history, "turn.interrupt_requested", queued="continue")]
+    event = request.event.model_copy(update={"turn_id": turn_of(history, "A")})
+    return repaired(
+        [*history[: steered - 1], replace(request, event=event), *history[steered - 1 :]]
+    )
+
+
+@cache
+def legal() -> tuple[Recorded, ...]:
+    """The story, told once."""
+    return tuple(story())
+
+
+def test_the_story_itself_breaks_no_law() -> None:
+    assert violations(legal()) == []
+    assert violations(repaired(legal())) == []
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_law_finds_what_breaks_it(name: str) -> None:
+    law, breaker = BROKEN[name]
+    found = violations(breaker(list(legal())))
+    assert law in {violation.law for violation in found}, found
+
+
+def test_every_predicate_can_fail() -> None:
+    failed = {
+        name
+        for _, breaker in BROKEN.values()
+        for name, law in LAWS.items()
+        if list(law(breaker(list(legal()))))
+    }
+    assert failed == LAWS.keys()
+
+
+def test_a_violation_says_where_and_what() -> None:
+    _, breaker = BROKEN["L6 a turn completes over a steer"]
+    history = breaker(list(legal()))
+    found = [violation for violation in violations(history) if violation.law == "L6"]
+    (end,) = [e.seq for e in history if e.event.name == "turn.completed"][:1]
+    assert found[0].seq == end
+    assert "inp_T" in found[0].what
+
+
+# ── Every event of the story ─────────────────────────────────────────────────────────────────────
+
+# What may be lost, said twice or come the other way round, as the history is legal without it too.
+HARMLESS = {
+    "lost": {
+        "thread.updated 't'",
+        "thread.archived",
+        "thread.unarchived",
+        "thread.rolled_back X compaction edit",
+        "turn.interrupt_requested B continue",  # which claims nothing
+        "turn.interrupt_requested F continue",
+        "turn.completed K completed",  # the last turn might still run
+    },
+    "doubled": {"thread.updated 't'", "thread.archived", "thread.unarchived"},
+    "swapped": {
+        "prompt.admitted B queue",  # with a prompt of another delivery
+        "prompt.admitted C queue",
+        "prompt.admitted D queue",  # with an interrupt that claims nothing
+        "item.completed A tool_call",  # with what does not concern it
+        "item.started A reasoning",
+        "turn.interrupt_requested F continue",
+        "turn.completed K completed",
+        "thread.archived",
+        "thread.unarchived",
+    },
+}
+SPOILS: dict[str, Callable[[History, int], History]] = {
+    "lost": without,
+    "doubled": doubled,
+    "swapped": swapped,
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+def test_hardly_an_event_can_be_lost_doubled_or_swapped_unseen(spoil: str) -> None:
+    history = list(legal())
+    turns = turn_names(history)
+    items = {
+        getattr(entry.event, "item_id", ""): getattr(entry.event, "kind", "")
+        for entry in history
+        if entry.event.name == "item.started"
+    }
+    unseen = {
+        line(entry.event, turns, items)
+        for index, entry in enumerate(history[: -1 if spoil == "swapped" else None])
+        if not violations(SPOILS[spoil](history, index))
+    }
+    assert unseen == HARMLESS[spoil]
+
+
+def test_options_are_none_of_the_laws_business() -> None:
+    """A change the laws must let through: what a prompt runs with is the user's affair."""
+    history = list(legal())
+    index = find(history, "prompt.admitted", input_id="inp_B")
+    assert violations(changed(history, index, options=TurnOptions(model="m"))) == []

@@ -1,0 +1,145 @@
+"""Load, decide, append: what the service does when the world moves under it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given as for_all
+
+from domain.errors import ThreadContended
+from domain.execution import MAX_ATTEMPTS
+from domain.outcome import outcome_of
+from domain.thread import Thread
+from tests.domain.given import check, given, runs
+from tests.domain.steps import (
+    archive,
+    complete,
+    interrupt,
+    queue,
+    release,
+    start_item,
+    stop,
+    submit,
+    take_steers,
+    unarchive,
+    update,
+)
+from tests.domain.world import THREAD, TinyThreads, World, running, waiting
+from tests.strategies import Move, play_all, scripts
+
+# ── Others write meanwhile ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_decision_on_old_memory_is_made_again_on_what_is_there() -> None:
+    world = given(submit("A")).world()
+    world.remember_at(1)  # an idle thread, as this process thinks
+    outcome = queue("B")(world)
+    assert outcome.admission is not None
+    assert outcome.admission.state == "pending"
+    check(world)
+
+
+def test_a_refusal_on_old_memory_is_not_final() -> None:
+    world = given(submit("A"), complete("A")).world()
+    world.remember_at(world.ends()[1])  # A still runs, as this process thinks
+    assert submit("B")(world).started_turn_id == world.turn("B")
+
+
+def test_nothing_to_do_on_old_memory_is_not_final_either() -> None:
+    world = given(archive(), unarchive()).world()
+    world.remember_at(2)  # archived, as this process thinks
+    archive("cmd_2")(world)
+    assert world.state().archived
+
+
+def test_a_lost_attempt_leaves_no_other_ids_behind() -> None:
+    """What is decided again has the ids it had before: nobody has to care which attempt won."""
+    calm, contended = given().world(), given().world()
+    contended.log.before_append = lambda: update("T")(contended)
+    first, second = submit("A")(calm), submit("A")(contended)
+    assert second.seq == (first.seq or 0) + 1
+    assert second.command_id == first.command_id
+    check(contended)
+
+
+def test_a_thread_that_never_stands_still_is_given_up_and_nothing_is_written() -> None:
+    world = given().world()
+    meddled: list[int] = []
+
+    def meddle() -> None:
+        world.log.before_append = None
+        number = len(meddled)
+        meddled.append(number)
+        update(f"T{number}", command_id=f"cmd_{number}")(world)
+        world.log.before_append = meddle
+
+    world.log.before_append = meddle
+    with pytest.raises(ThreadContended) as caught:
+        submit("A")(world)
+    world.log.before_append = None
+    assert len(meddled) == MAX_ATTEMPTS
+    assert caught.value.details["thread_id"] == THREAD
+    assert (running(world), waiting(world)) == (None, [])
+    assert submit("A")(world).started_turn_id == world.turn("A")
+
+
+class CountedThreads(TinyThreads):
+    """Counts how often the log had to be asked."""
+
+    reads = 0
+
+    def current(self, thread_id: str) -> Thread:
+        self.reads += 1
+        return super().current(thread_id)
+
+
+def test_what_was_appended_is_remembered_and_costs_no_read() -> None:
+    world = World()
+    threads = CountedThreads(world.log)
+    world.service._execution._threads = threads
+    world.service.create(thread_id=THREAD)
+    threads.reads = 0
+    submit("A")(world)
+    queue("B")(world)
+    complete("A")(world)
+    assert threads.reads == 0
+    take_steers("B")(world)  # nothing to do is worth a second look
+    assert threads.reads == 1
+
+
+# ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_outcome_names_the_last_event_to_wait_for() -> None:
+    world = given(submit("A"), queue("B")).world()
+    outcome = complete("A")(world)
+    last = world.history()[-1]
+    assert (outcome.seq, outcome.position) == (last.seq, last.position)
+
+
+def test_a_command_that_did_nothing_has_no_place_in_the_log() -> None:
+    outcome = given(submit("A")).when(take_steers("A")).answers()
+    assert (outcome.seq, outcome.position, outcome.delivered) == (None, None, ())
+    assert outcome.thread_id == THREAD
+
+
+def test_a_release_says_what_it_released_and_what_runs() -> None:
+    past = given(submit("A"), queue("B"), queue("C"), interrupt("A"), stop("A"))
+    outcome = past.when(release()).then("queue.released B C", *runs("B"))
+    assert outcome.released == ("inp_B", "inp_C")
+    assert outcome.started_turn_id is not None
+
+
+def test_an_item_s_id_is_in_the_outcome() -> None:
+    outcome = start_item("A")(given(submit("A")).world())
+    assert len(outcome.item_ids) == 1
+
+
+@for_all(scripts())
+def test_every_command_can_be_answered_again_from_its_events(script: list[Move]) -> None:
+    world = World()
+    play_all(world.service, script)
+    for entry in world.history():
+        recorded = world.log.read_command(entry.event.command_id)
+        outcome = outcome_of(recorded)
+        assert (outcome.seq, outcome.thread_id) == (recorded[-1].seq, THREAD)
+        assert outcome.command_id == entry.event.command_id

@@ -1,0 +1,115 @@
+"""Histories that went wrong: one legal story, and ways to spoil it.
+
+For whoever wants to see that a law, `verify` or a test can fail. A spoiled history has its numbers
+and receipts put right again, so that only what was meant to be wrong is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from domain.ports import Recorded
+from tests.domain.given import given
+from tests.domain.steps import (
+    archive,
+    compact,
+    complete,
+    edit,
+    end_item,
+    fail,
+    interrupt,
+    queue,
+    release,
+    rollback,
+    send_now,
+    start_item,
+    steer,
+    stop,
+    submit,
+    take_steers,
+    unarchive,
+    update,
+    withdraw,
+)
+
+History = list[Recorded]
+Breaker = Callable[[History], History]
+
+STORY: Final = given(
+    *(submit("A"), queue("B"), steer("S"), take_steers("A")),
+    *(start_item("A"), end_item("A"), start_item("A", "reasoning")),
+    *(queue("C"), steer("T"), steer("U"), fail("A"), take_steers("T"), complete("T")),
+    *(queue("D"), interrupt("B", "continue"), interrupt("B", "hold"), queue("E"), stop("B")),
+    *(complete("E"), submit("F"), release("C"), send_now("X", "continue"), stop("F")),
+    *(send_now("Y", "discard"), withdraw("Y"), stop("X")),
+    *(compact(), queue("G"), complete("compaction"), complete("G"), rollback(), edit("H")),
+    *(queue("I"), queue("J"), queue("K"), fail("H"), fail("I"), fail("J")),
+    *(release(), complete("K"), archive(), unarchive(), update("t")),
+)
+
+
+def story() -> History:
+    """A legal history with nearly everything in it."""
+    return STORY.world().history()
+
+
+def repaired(history: Sequence[Recorded]) -> History:
+    """The history with seq, position, versions and receipts as they should be for its events."""
+    versions: Counter[str] = Counter()
+    whole: History = []
+    before: str | None = None
+    for number, entry in enumerate(history, start=1):
+        first, before = entry.event.command_id != before, entry.event.command_id
+        event = entry.event.model_copy(update={"receipt": "r" if first else None})
+        versions[event.stream_id] += 1
+        whole.append(
+            replace(
+                entry,
+                seq=number,
+                position=number,
+                version=versions[event.stream_id],
+                event=event,
+            )
+        )
+    return whole
+
+
+def without(history: Sequence[Recorded], index: int) -> History:
+    """One event lost."""
+    return repaired([*history[:index], *history[index + 1 :]])
+
+
+def doubled(history: Sequence[Recorded], index: int) -> History:
+    """One event written twice."""
+    return repaired([*history[: index + 1], *history[index:]])
+
+
+def swapped(history: Sequence[Recorded], index: int) -> History:
+    """One event before the one it should follow."""
+    return repaired([*history[:index], history[index + 1], history[index], *history[index + 2 :]])
+
+
+def changed(history: Sequence[Recorded], index: int, **fields: object) -> History:
+    """One event that says something else."""
+    whole = list(history)
+    event = whole[index].event.model_copy(update=fields)
+    whole[index] = replace(whole[index], event=event)
+    return repaired(whole)
+
+
+def find(history: Sequence[Recorded], name: str, **fields: object) -> int:
+    """The index of the first event of that name with those fields."""
+    for index, entry in enumerate(history):
+        wanted = entry.event.name == name
+        if wanted and all(getattr(entry.event, key) == value for key, value in fields.items()):
+            return index
+    raise LookupError(f"no {name} with {fields}")
+
+
+def turn_of(history: Sequence[Recorded], name: str) -> str:
+    """The turn that prompt opened."""
+    found = history[find(history, "turn.started", input_id=f"inp_{name}")]
+    return found.event.stream_id
