@@ -6,54 +6,29 @@ MAX_EVENT_BYTES.
 
 from __future__ import annotations
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.persistence import IntegrityError
 
-from adapters.recorder import LogRecorder, LogSubscription
+from adapters.recorder import LogRecorder
 from adapters.records import (
     AppendRefused,
     DuplicateCommand,
     EventTooLarge,
     InvalidRecord,
-    LogEntry,
-    LogRecord,
     SeqConflict,
     VersionConflict,
     WrongThread,
 )
 from tests.contracts.chain import broken_links
+from tests.contracts.log_concurrency import ConcurrencyContract, SubscriptionContract
+from tests.contracts.log_reading import HashContract, ReadContract
+from tests.contracts.log_views import everything, numbers
 from tests.contracts.records import RECEIPT, commanded, record, records
 
 MAX_EVENT_BYTES = 2000
-
-
-def everything(log: LogRecorder) -> list[LogEntry]:
-    """The whole log."""
-    return log.select_log(limit=100_000)
-
-
-def numbers(entries: list[LogEntry]) -> list[tuple[str, int, str, int, int]]:
-    """Thread, seq, stream, version and position of each."""
-    return [(e.thread_id, e.seq, e.stream_id, e.originator_version, e.id) for e in entries]
-
-
-def take(subscription: LogSubscription, count: int, seconds: float = 30) -> list[LogEntry]:
-    """The next entries: as many as asked for, or fewer if they do not come in time."""
-    timer = threading.Timer(seconds, subscription.stop)
-    timer.start()
-    entries: list[LogEntry] = []
-    for entry in subscription:
-        entries.append(entry)
-        if len(entries) == count:
-            break
-    timer.cancel()
-    return entries
 
 
 class NumbersContract:
@@ -343,218 +318,6 @@ class DataContract:
         with pytest.raises(InvalidRecord):
             log.append([first, replace(second, receipt=RECEIPT)])
         assert log.head() == 0
-
-
-class ReadContract:
-    """Ranges."""
-
-    @pytest.fixture
-    def filled(self, log: LogRecorder) -> LogRecorder:
-        """Ten events of thr_a (positions 1, 3, 5 …) and of thr_b (2, 4, 6 …)."""
-        for version in range(1, 11):
-            log.append([record("thr_a", version, type_="odd" if version % 2 else "even")])
-            log.append([record("thr_b", version)])
-        return log
-
-    def test_a_thread_is_read_by_seq(self, filled: LogRecorder) -> None:
-        def seqs(after: int = 0, upto: int | None = None, limit: int | None = None) -> list[int]:
-            found = filled.select_thread("thr_a", after_seq=after, upto_seq=upto, limit=limit)
-            return [e.seq for e in found]
-
-        assert seqs() == list(range(1, 11))
-        assert seqs(8) == [9, 10]
-        assert seqs(2, 5) == [3, 4, 5]
-        assert seqs(2, 5, 2) == [3, 4]
-        assert seqs(0, 0) == seqs(10) == seqs(11) == seqs(5, 3) == seqs(0, None, 0) == []
-
-    def test_the_log_is_read_by_position(self, filled: LogRecorder) -> None:
-        def positions(after: int = 0, upto: int | None = None, limit: int = 99) -> list[int]:
-            found = filled.select_log(after_position=after, upto_position=upto, limit=limit)
-            return [e.id for e in found]
-
-        assert positions() == list(range(1, 21))
-        assert positions(18) == [19, 20]
-        assert positions(2, 5) == [3, 4, 5]
-        assert positions(2, 5, 2) == [3, 4]
-        assert positions(20) == positions(0, 0) == positions(7, 3) == []
-
-    def test_a_stream_is_read_by_version(self, filled: LogRecorder) -> None:
-        def versions(
-            gt: int | None = None, lte: int | None = None, desc: bool = False, limit: int = 99
-        ) -> list[int]:
-            found = filled.select_events("thr_a", gt=gt, lte=lte, desc=desc, limit=limit)
-            return [e.originator_version for e in found]
-
-        assert versions() == list(range(1, 11))
-        assert versions(gt=8) == [9, 10]
-        assert versions(gt=2, lte=5) == [3, 4, 5]
-        assert versions(gt=2, lte=5, desc=True) == [5, 4, 3]
-        assert versions(desc=True, limit=1) == [10]
-
-    def test_notifications_are_read_by_position_and_type(self, filled: LogRecorder) -> None:
-        even = filled.select_notifications(3, 2, 15, ["even"])
-        assert [(n.id, n.topic) for n in even] == [(3, "even"), (7, "even")]
-        after = filled.select_notifications(3, 2, 15, ["even", "odd"], inclusive_of_start=False)
-        assert [n.id for n in after] == [5, 7]
-
-    def test_a_command_is_read_whole_and_in_order(self, log: LogRecorder) -> None:
-        log.append([record("thr_a", 1)])
-        written = log.append(commanded("thr_a", 2, "cmd_1"))
-        log.append(commanded("thr_b", 1, "cmd_2"))
-        assert log.select_command("cmd_1") == written
-        assert log.select_command("cmd_3") == []
-
-    def test_plain_events_of_the_library_are_threads_of_their_own(self, log: LogRecorder) -> None:
-        plain = StoredEvent("agg_1", 1, "topic", b"{}")
-        assert log.insert_events([plain]) == [1]
-        [entry] = everything(log)
-        assert (entry.thread_id, entry.stream_id, entry.command_id) == ("agg_1", "agg_1", None)
-
-    def test_insert_events_knows_the_expected_seq(self, log: LogRecorder) -> None:
-        with pytest.raises(SeqConflict):
-            log.insert_events([record("thr_a", 1)], expected_seq=3)
-
-    def test_insert_events_drops_no_argument_in_silence(self, log: LogRecorder) -> None:
-        with pytest.raises(TypeError, match="colour"):
-            log.insert_events([record("thr_a", 1)], colour="red")
-
-
-class HashContract:
-    """The chain."""
-
-    def test_every_thread_is_chained_as_the_definition_says(self, log: LogRecorder) -> None:
-        log.append([*commanded("thr_a", 1, "cmd_1"), record("thr_a", 1, stream_id="turn_ä")])
-        log.append(records("thr_b", 1, 3))
-        log.append(commanded("thr_a", 3, "cmd_2"))
-        assert broken_links(everything(log)) == []
-
-    def test_a_changed_event_breaks_the_chain(self, log: LogRecorder) -> None:
-        log.append(records("thr_a", 1, 5))
-        entries = everything(log)
-        entries[2] = replace(entries[2], state=b"{}")
-        assert broken_links(entries) == [3]
-
-    def test_a_removed_event_breaks_the_chain(self, log: LogRecorder) -> None:
-        log.append(records("thr_a", 1, 5))
-        entries = everything(log)
-        assert broken_links(entries[:2] + entries[3:]) == [4]
-
-
-class ConcurrencyContract:
-    """Many writers at once."""
-
-    def test_of_two_decisions_on_the_same_seq_one_wins(self, log: LogRecorder) -> None:
-        log.append([record("thr_a", 1)])
-        start = threading.Barrier(8)
-
-        def decide(number: int) -> bool:
-            start.wait()
-            try:
-                log.append([record("thr_a", 1, stream_id=f"turn_{number}")], 1)
-            except SeqConflict:
-                return False
-            return True
-
-        with ThreadPoolExecutor(8) as callers:
-            assert sum(callers.map(decide, range(8))) == 1
-        assert log.head() == 2
-
-    def test_writers_that_retry_all_get_through_without_a_gap(self, log: LogRecorder) -> None:
-        def write(number: int) -> None:
-            for version in range(1, 21):
-                self.append_or_retry(log, record("thr_a", version, stream_id=f"turn_{number}"))
-
-        with ThreadPoolExecutor(6) as callers:
-            list(callers.map(write, range(6)))
-        entries = log.select_thread("thr_a")
-        assert [e.seq for e in entries] == list(range(1, 121))
-        assert [e.id for e in everything(log)] == list(range(1, 121))
-        assert broken_links(entries) == []
-
-    def append_or_retry(self, log: LogRecorder, event: LogRecord) -> None:
-        while True:
-            last = len(log.select_thread("thr_a"))
-            try:
-                log.append([event], last)
-            except SeqConflict:
-                continue
-            return
-
-    def test_a_reader_with_a_cursor_skips_nothing_while_many_write(self, log: LogRecorder) -> None:
-        done = threading.Event()
-        seen: list[int] = []
-
-        def write(number: int) -> None:
-            for version in range(1, 41):
-                log.append(records(f"thr_{number}", 2 * version - 1, 2 * version))
-
-        def follow() -> None:
-            deadline = time.monotonic() + 30
-            while not (done.is_set() and len(seen) >= 480) and time.monotonic() < deadline:
-                last = seen[-1] if seen else 0
-                seen.extend(e.id for e in log.select_log(after_position=last, limit=1000))
-
-        follower = threading.Thread(target=follow)
-        follower.start()
-        with ThreadPoolExecutor(6) as callers:
-            list(callers.map(write, range(6)))
-        done.set()
-        follower.join()
-        assert seen == list(range(1, 481))
-
-
-class SubscriptionContract:
-    """Subscriptions never skip and never repeat."""
-
-    def test_it_yields_what_is_there_and_then_what_comes(self, log: LogRecorder) -> None:
-        written = log.append(records("thr_a", 1, 3))
-        with log.subscribe() as subscription:
-            assert take(subscription, 3) == written
-            later = log.append(records("thr_a", 4, 5))
-            assert take(subscription, 2) == later
-
-    def test_it_begins_after_the_position_given(self, log: LogRecorder) -> None:
-        written = log.append(records("thr_a", 1, 5))
-        with log.subscribe(gt=3) as subscription:
-            assert take(subscription, 2) == written[3:]
-
-    def test_it_yields_the_types_asked_for(self, log: LogRecorder) -> None:
-        with log.subscribe(topics=["wanted"]) as subscription:
-            log.append([record("thr_a", 1), record("thr_a", 2, type_="wanted")])
-            assert [e.id for e in take(subscription, 1)] == [2]
-            log.append([record("thr_a", 3), record("thr_a", 4, type_="wanted")])
-            assert [e.id for e in take(subscription, 1)] == [4]
-
-    def test_it_yields_each_entry_once_and_in_order_while_many_write(
-        self, log: LogRecorder
-    ) -> None:
-        def write(number: int) -> None:
-            for version in range(1, 101):
-                log.append([record(f"thr_{number}", version)])
-
-        with log.subscribe() as subscription, ThreadPoolExecutor(6) as callers:
-            writing = callers.map(write, range(6))
-            positions = [entry.id for entry in take(subscription, 600)]
-            list(writing)
-        assert positions == list(range(1, 601))
-
-    def test_it_goes_through_more_than_one_page(self, log: LogRecorder) -> None:
-        log.append(records("thr_a", 1, 1200))
-        with log.subscribe() as subscription:
-            assert [e.id for e in take(subscription, 1200)] == list(range(1, 1201))
-
-    def test_stopping_ends_an_iteration_that_waits(self, log: LogRecorder) -> None:
-        log.append([record("thr_a", 1)])
-        with log.subscribe() as subscription:
-            threading.Timer(0.05, subscription.stop).start()
-            assert [e.id for e in subscription] == [1]
-
-    def test_a_stopped_subscription_leaves_no_thread_behind(self, log: LogRecorder) -> None:
-        before = set(threading.enumerate())
-        with log.subscribe() as subscription:
-            subscription.stop()
-        log.append([record("thr_a", 1)])
-        assert [t.name for t in set(threading.enumerate()) - before if t.is_alive()] == []
 
 
 class EventStoreContract(

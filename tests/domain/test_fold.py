@@ -42,4 +42,8 @@ def test_an_impossible_event_is_an_error_with_its_place(past: Given, impossible:
     with pytest.raises(ImpossibleEvent) as caught:
         evolve(thread, impossible)
     assert caught.value.details["seq"] == thread.seq + 1
-    assert "thr_1" in caught.value.message
+    message = caught.value.message
+    assert "thr_1" in message
+    assert impossible.name in message
+    holder = thread.turn.turn_id if thread.turn else "no turn"
+    assert f"while {holder} holds the slot" in message

@@ -95,7 +95,7 @@ def test_a_new_thread_keeps_its_title_and_settings() -> None:
     assert lines(world.history()) == ["thread.created 'A title'"]
     assert outcome.thread_id == THREAD
     assert (outcome.seq, outcome.position) == (1, 1)
-    assert world.state().settings == SETTINGS
+    assert (world.state().title, world.state().settings) == ("A title", SETTINGS)
 
 
 def test_without_an_id_a_thread_gets_one() -> None:
@@ -156,7 +156,7 @@ COMMANDS: dict[str, Step] = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_refuses_an_unknown_thread(name: str) -> None:
     world = World()
-    with pytest.raises(ThreadNotFound):
+    with pytest.raises(ThreadNotFound, match=THREAD):
         COMMANDS[name](world)
     assert world.log.entries == []
 
@@ -175,7 +175,7 @@ def test_every_command_refuses_imported_history(name: str) -> None:
             origin=Origin(kind="imported", format="x", native_id="n"),
         )
     )
-    with pytest.raises(ThreadIsImported):
+    with pytest.raises(ThreadIsImported, match=THREAD):
         COMMANDS[name](world)
     assert len(world.history()) == 1
 
@@ -188,9 +188,10 @@ def test_reading_an_unknown_thread_is_refused() -> None:
 @pytest.mark.parametrize("actor", ["", "a\0b", "a\nb", "\ud800", "x" * 201], ids=ascii)
 def test_an_actor_has_a_name_that_can_be_shown(actor: str) -> None:
     world = World()
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgument, match="1 to 200 printable"):
         world.service.create(actor=actor)
     assert world.log.entries == []
+    world.service.create(actor="x" * 200)
 
 
 @pytest.mark.parametrize("thread_id", ["thr_\0", "thr_\ud800", "thr_" + "x" * 200], ids=ascii)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given as for_all
 
-from domain.errors import ThreadContended
+from domain.errors import ThreadContended, TurnNotActive
 from domain.execution import MAX_ATTEMPTS
 from domain.outcome import outcome_of
 from domain.thread import Thread
@@ -77,7 +77,7 @@ def test_a_thread_that_never_stands_still_is_given_up_and_nothing_is_written() -
         submit("A")(world)
     world.log.before_append = None
     assert len(meddled) == MAX_ATTEMPTS
-    assert caught.value.details["thread_id"] == THREAD
+    assert caught.value.details == {"thread_id": THREAD, "attempts": MAX_ATTEMPTS}
     assert (running(world), waiting(world)) == (None, [])
     assert submit("A")(world).started_turn_id == world.turn("A")
 
@@ -106,6 +106,16 @@ def test_what_was_appended_is_remembered_and_costs_no_read() -> None:
     assert threads.reads == 1
 
 
+def test_a_command_nobody_can_have_sent_before_is_not_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = given(submit("A")).world()
+    monkeypatch.setattr(world.log, "read_command", pytest.fail)
+    take_steers("A")(world)
+    with pytest.raises(TurnNotActive):
+        world.service.interrupt(THREAD, "turn_9")
+
+
 # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -120,6 +130,7 @@ def test_a_command_that_did_nothing_has_no_place_in_the_log() -> None:
     outcome = given(submit("A")).when(take_steers("A")).answers()
     assert (outcome.seq, outcome.position, outcome.delivered) == (None, None, ())
     assert outcome.thread_id == THREAD
+    assert outcome.command_id.startswith("cmd_")
 
 
 def test_a_release_says_what_it_released_and_what_runs() -> None:

@@ -14,7 +14,7 @@ from adapters.postgres.connection import Connection, Pool, open_pool
 from adapters.postgres.database import Database
 from adapters.postgres.notifications import Listener
 from adapters.postgres.recorder import PostgresLogRecorder
-from tests.contracts.event_store import take
+from tests.contracts.log_views import take
 from tests.contracts.records import record, records
 from tests.fixtures.faults import Proxy
 

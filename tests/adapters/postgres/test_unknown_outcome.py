@@ -23,7 +23,7 @@ from adapters.recorder import LogRecorder
 from adapters.records import InvalidRecord, TrackingConflict, VersionConflict
 from tests.adapters.postgres.test_batches import kinds, log_of, wait_for_a_lock
 from tests.contracts.chain import broken_links
-from tests.contracts.event_store import take
+from tests.contracts.log_views import take
 from tests.contracts.records import commanded, record, records
 from tests.fixtures.faults import Proxy
 from tests.fixtures.server import OwnServer

@@ -9,7 +9,7 @@ from adapters.postgres.connection import Connection, Pool, connect
 from adapters.postgres.database import Database
 from adapters.postgres.recorder import PostgresLogRecorder
 from tests.adapters.postgres.test_batches import wait_for_a_lock
-from tests.contracts.event_store import take
+from tests.contracts.log_views import take
 from tests.contracts.records import record, records
 
 
