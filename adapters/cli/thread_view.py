@@ -87,6 +87,9 @@ def _tell_turns(
     items: defaultdict[str, list[ItemRow]] = defaultdict(list)
     for item in rows.items:
         items[item.turn_id].append(item)
+    imported = rows.thread is not None and rows.thread.origin is not None
+    if imported and rows.thread is not None:
+        now = rows.thread.updated_at  # nothing happens in it after its last event
     shown = rows.turns if limit is None else rows.turns[len(rows.turns) - limit :]
     if len(shown) < len(rows.turns):
         screen.say()
@@ -95,14 +98,17 @@ def _tell_turns(
     for turn in shown:
         number = rows.turns.index(turn) + 1
         screen.say()
-        _tell_turn(number, turn, screen, now)
+        _tell_turn(number, turn, screen, now, imported=imported)
         for item in items[turn.turn_id]:
             _tell_item(item, screen, full=full)
 
 
-def _tell_turn(number: int, turn: TurnRow, screen: Screen, now: datetime) -> None:
+def _tell_turn(
+    number: int, turn: TurnRow, screen: Screen, now: datetime, *, imported: bool
+) -> None:
     kind = "Compaction" if turn.kind == "compaction" else "Turn"
-    state = "running" if turn.status == "in_progress" else turn.status
+    under_way = "open where its log ends" if imported else "running"
+    state = under_way if turn.status == "in_progress" else turn.status
     words: list[str] = []
     if turn.status == "in_progress" and turn.interrupt:
         words.append("asked to stop")

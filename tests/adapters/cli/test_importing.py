@@ -173,3 +173,11 @@ def test_names_that_are_no_text(cli: Cli, tmp_path: Path) -> None:
         ran = cli.process("import", folder, *options)
         assert ran.code == 0
         assert "\x1b" not in ran.out
+
+
+def test_a_turn_that_a_log_leaves_open_is_not_shown_as_running(cli: Cli, log_file: Path) -> None:
+    cli("import", str(log_file)).ok()
+    thread_id = cli("threads", "--all", "--json").ok().json["threads"][0]["thread_id"]
+    shown = cli("show", thread_id).ok().out
+    assert "Turn 1 open where its log ends" in shown
+    assert "running" not in shown
