@@ -63,10 +63,8 @@ class RecordedLog:
                 user_messages.add(event.item_id)
             elif isinstance(event, ItemEvent) and event.item_id in user_messages:
                 continue
-            brings_content = isinstance(
-                event, ThreadCreated | ThreadUpdated | PromptAdmitted | ItemEvent
-            )
-            if brings_content and (size := len(record.state)) > self._max_event_bytes:
+            size = len(record.state)
+            if isinstance(event, BRINGS_CONTENT) and size > self._max_event_bytes:
                 raise TooLarge(what=f"{event.name} event", size=size, limit=self._max_event_bytes)
 
     def read_thread(

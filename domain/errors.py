@@ -122,14 +122,6 @@ class ThreadContended(TurnlogError):
     written; try again."""
 
 
-class LeaseLost(TurnlogError):
-    """The lease of turn {turn_id} has passed on. This worker must stop."""
-
-
-class LeaseAlive(Refused):
-    """Turn {turn_id} is being worked on by {holder}; its lease runs for another {seconds} s."""
-
-
 class ImpossibleEvent(TurnlogError):
     """The history of thread {thread_id} is damaged at seq {seq}: {why}. `turnlog verify` says
     more."""

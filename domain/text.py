@@ -13,6 +13,7 @@ from domain.events.base import Json
 
 SUMMARY_LIMIT: Final = 280  # characters
 ERROR_LIMIT: Final = 10_000  # characters
+MAX_INTEGER_BITS: Final = 1024
 MAX_DEPTH: Final = 64  # levels of JSON; readers of other languages give up soon after
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 # PostgreSQL refuses NUL in text and json; UTF-8 has no form for a lone surrogate.
@@ -66,6 +67,9 @@ def _clean_value(value: JsonValue, depth: int) -> JsonValue:
     match value:
         case str():
             return clean(value).text
+        case int() if value.bit_length() > MAX_INTEGER_BITS:
+            # Readers give up on such numbers, ours too; what cannot be read again is not stored.
+            return f"[integer of {value.bit_length()} bits]"
         case float() if not isfinite(value):
             return str(value)
         case list():

@@ -55,7 +55,7 @@ def test_codes_are_stable_names_and_no_two_are_alike() -> None:
         (errors.SteersPending, "steers_pending"),
         (errors.NothingToEdit, "nothing_to_edit"),
         (errors.CommandConflict, "command_conflict"),
-        (errors.LeaseLost, "lease_lost"),
+        (errors.ThreadContended, "thread_contended"),
     ],
 )
 def test_the_contract_s_refusals_have_the_contract_s_names(

@@ -8,7 +8,7 @@ from domain.decide.items import ItemEnd
 from domain.errors import ItemNotOpen, TurnNotActive
 from domain.events.item import ItemCompleted, ItemFailed, ItemStarted
 from domain.outcome import Outcome
-from tests.domain.given import Row, check, given
+from tests.domain.given import Given, Row, check, given
 from tests.domain.steps import (
     complete,
     end_item,
@@ -92,10 +92,20 @@ def test_an_item_ends_in_one_of_three_ways(end: ItemEnd, line: str) -> None:
     given(submit("A"), start_item("A")).when(step).then(line)
 
 
-def test_an_unknown_item_does_not_end() -> None:
-    BUSY.when(lambda world: world.service.end_item(THREAD, world.turn("A"), "item_9")).refused(
-        ItemNotOpen
-    )
+@pytest.mark.parametrize("past", [BUSY, given(submit("A"), start_item("A"))], ids=["none", "one"])
+def test_an_unknown_item_does_not_end_whatever_else_is_open(past: Given) -> None:
+    def step(world: World) -> Outcome:
+        return world.service.end_item(THREAD, world.turn("A"), "item_9")
+
+    assert "item_9" in past.when(step).refused(ItemNotOpen).message
+
+
+def test_one_item_ends_and_the_others_stay_open() -> None:
+    world = given(submit("A"), start_item("A"), start_item("A", "reasoning")).world()
+    end_item("A", "reasoning")(world)
+    turn = world.state().turn
+    assert turn is not None
+    assert [item.kind for item in turn.open_items] == ["tool_call"]
 
 
 def test_items_of_one_turn_have_different_ids() -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 from psycopg import sql
 
-from adapters.errors import LogIsAppendOnly, StoreForbidden
-from adapters.postgres.connection import Connection, Pool, connect, open_pool
+from adapters.errors import LogIsAppendOnly
+from adapters.postgres.connection import Connection, Pool
 from adapters.postgres.database import Database
 from adapters.postgres.errors import SQLSTATE_APPEND_ONLY, translate
 from adapters.postgres.recorder import PostgresLogRecorder
-from tests.contracts.records import record, records
-from tests.fixtures.server import with_database
+from tests.contracts.records import records
 
 CHANGES = {
     "update": "UPDATE log SET data = '{}' WHERE position = 1",
@@ -87,54 +84,3 @@ def test_an_insert_by_hand_meets_the_constraints(
     with pytest.raises(psycopg.IntegrityError) as refused:
         connection.execute(insert, list(values.values()))
     assert refused.value.diag.constraint_name == constraint
-
-
-class TestApplicationRole:
-    """A role with the privileges that the migration names, and no more."""
-
-    GRANTS = """
-        GRANT USAGE ON SCHEMA turnlog TO {role};
-        GRANT SELECT ON log, log_head TO {role};
-        GRANT EXECUTE ON FUNCTION append_v1, fence_append_v1 TO {role};
-    """
-
-    @pytest.fixture
-    def app(self, database: Database, connection: Connection) -> Iterator[Database]:
-        """The database as that role sees it."""
-        name = connection.info.dbname + "_app"
-        role = sql.Identifier(name)
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'app'").format(role))
-        connection.execute(sql.SQL(self.GRANTS).format(role=role))
-        scheme, _, rest = with_database(database.url, connection.info.dbname).partition("://")
-        yield Database(f"{scheme}://{name}:app@{rest.rpartition('@')[2]}")
-        connection.execute(sql.SQL("DROP OWNED BY {}").format(role))
-        connection.execute(sql.SQL("DROP ROLE {}").format(role))
-
-    def test_it_appends_and_reads(self, app: Database) -> None:
-        with open_pool(app) as pool, PostgresLogRecorder(app, pool) as log:
-            written = log.append([record("thr_a", 1)])
-            assert log.select_thread("thr_a") == written
-
-    @pytest.mark.parametrize(
-        "statement",
-        [
-            "INSERT INTO log SELECT * FROM log",
-            "UPDATE log_head SET position = 9",
-            "DELETE FROM log",
-            "ALTER TABLE log DISABLE TRIGGER ALL",
-            "DROP TABLE log",
-        ],
-    )
-    def test_it_cannot_write_in_any_other_way(self, app: Database, statement: str) -> None:
-        with connect(app) as connection, pytest.raises(psycopg.Error) as refused:
-            connection.execute(statement.encode())
-        assert isinstance(translate(refused.value, app), StoreForbidden)
-
-    def test_a_table_of_its_own_does_not_stand_in_for_the_log(self, app: Database) -> None:
-        with connect(app) as connection:
-            connection.execute("CREATE TEMPORARY TABLE log_head AS SELECT 99::bigint AS position")
-            row = connection.execute(
-                "SELECT first_positions FROM append_v1('token', '{thr_a}', '{thr_a}', '{}', '{1}',"
-                " '{NULL}', '{1}', '{1}', '{NULL}', '{1}', '{t}', '{NULL}', '{\"{}\"}')"
-            ).fetchone()
-            assert row == ([1],)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -125,6 +126,30 @@ def test_one_leads_and_another_takes_over(tables: Tables, connection: Connection
     assert second.error is None
 
 
+def test_only_one_session_leads_and_only_as_long_as_it_lives(database: Database) -> None:
+    with PostgresFollowerSession(database) as second:
+        with PostgresFollowerSession(database) as first:
+            assert first.lead()
+            assert first.lead()
+            assert not second.lead()
+        eventually(second.lead)
+
+
+def test_two_that_apply_at_once_apply_everything_once(tables: Tables) -> None:
+    service = tables.service()
+    for number in range(60):
+        service.create(thread_id=f"thr_{number}")
+
+    def apply() -> int:
+        with PostgresFollowerSession(tables.database) as session:
+            return Follower(session, step_events=2).catch_up()
+
+    with ThreadPoolExecutor() as threads:
+        assert [done.result() for done in [threads.submit(apply) for _ in range(3)]] == [60] * 3
+    assert tables.differences() == []
+    assert len(tables.reader.threads(limit=100)) == 60
+
+
 def test_a_lost_connection_is_made_again(tables: Tables, proxy: Proxy) -> None:
     with following(proxy.database) as running:
         tables.service().create(thread_id="thr_0")
@@ -161,9 +186,10 @@ def leader_is_there(tables: Tables) -> bool:
         return leader(connection) is not None
 
 
-def poison(recorder: PostgresLogRecorder, thread_id: str = "thr_p") -> int:
-    """An event no turnlog of today knows, in the log; its position."""
-    record = LogRecord(thread_id, 1, "thread.painted", b'{"v": 1}', thread_id)
+def poison(recorder: PostgresLogRecorder, thread_id: str = "thr_0") -> int:
+    """An event no turnlog of today knows, in a stream of its own of that thread; its position."""
+    body = b'{"v": 1, "at": "2025-01-01T00:00:00Z"}'
+    record = LogRecord("turn_painted", 1, "turn.painted", body, thread_id)
     return recorder.append([record])[0].id
 
 
@@ -176,7 +202,7 @@ def test_a_poisonous_event_stops_it_and_everybody_can_see_where_and_why(tables: 
         eventually(lambda: running.error is not None)
     assert isinstance(running.error, PoisonEvent)
     assert running.error.details["position"] == position
-    assert "thread.painted" in running.error.message
+    assert "turn.painted" in running.error.message
     status = tables.reader.status()
     # Everything before it is shown, nothing after it.
     assert (status.position, status.failed_position) == (position - 1, position)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
@@ -19,6 +19,7 @@ from projections import rebuild as policy
 from projections.errors import SwapBlocked, SwapRefused
 from projections.rebuild import rebuild
 from projections.replay import replay
+from projections.rows import ThreadRows
 from tests.adapters.postgres.test_read_models import conversation
 from tests.adapters.postgres.test_read_models_follow import eventually, following, is_current
 from tests.adapters.postgres.test_read_models_rebuild import fill, has_rebuild_schema
@@ -227,6 +228,50 @@ def test_the_owner_of_the_tables_stays_their_owner(
     finally:
         connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(role))
         connection.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def test_a_swap_ends_at_the_end_of_the_log(
+    tables: Tables,
+    session: PostgresRebuildSession,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    conversation(tables)
+    put_in_place = PostgresRebuildSession._put_in_place
+
+    def nothing_can_be_appended(self: PostgresRebuildSession, own: Connection) -> None:
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            connection.execute("SELECT position FROM log_head FOR UPDATE NOWAIT")
+        put_in_place(self, own)
+
+    monkeypatch.setattr(PostgresRebuildSession, "_put_in_place", nothing_can_be_appended)
+    assert rebuild(session).position == tables.recorder.head()
+
+
+def test_a_reader_that_comes_during_a_swap_sees_nothing_older_than_before(
+    tables: Tables,
+    session: PostgresRebuildSession,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A snapshot taken before the swap would show the new tables as they were then."""
+    conversation(tables)
+    session.prepare()
+    session.step(5)
+    put_in_place = PostgresRebuildSession._put_in_place
+    seen: list[Future[tuple[ThreadRows, int]]] = []
+
+    def with_a_reader(self: PostgresRebuildSession, own: Connection) -> None:
+        seen.append(threads.submit(tables.reader.snapshot, "thr_1"))
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        eventually(lambda: connection.execute(waiting).fetchone() != (0,))
+        put_in_place(self, own)
+
+    monkeypatch.setattr(PostgresRebuildSession, "_put_in_place", with_a_reader)
+    with ThreadPoolExecutor() as threads:
+        assert session.swap(1000) == tables.recorder.head()
+        _, seq = seen[0].result(30)
+    assert seq == tables.recorder.head()
 
 
 def test_an_append_waits_for_the_swap_and_is_not_lost(

@@ -1,15 +1,8 @@
 -- The event log.
 --
--- Roles. Whoever runs the migrations owns the tables. An application needs less, and with no more
--- than this it cannot write into the log by any way but append_v1:
---
---   GRANT USAGE ON SCHEMA turnlog TO app;
---   GRANT SELECT ON log, log_head TO app;
---   GRANT EXECUTE ON FUNCTION append_v1, fence_append_v1 TO app;
---   GRANT SELECT, INSERT, UPDATE ON tracking TO app;
---   GRANT SELECT, INSERT ON aggregate_event TO app;
---
--- The owner can still do anything, as owners can; the trigger below stops the mistakes.
+-- Roles. Whoever runs the migrations owns the tables. An application needs less (docs/log.md lists
+-- it), and with no more than that it cannot write into the log by any way but append_v1. The owner
+-- can still do anything, as owners can; the trigger below stops the mistakes.
 
 CREATE TABLE log (
     position    bigint      NOT NULL,
