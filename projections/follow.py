@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.errors import TurnlogError
+from domain.events.registry import BY_NAME
 from projections.errors import PoisonEvent, RangeRejected, ReadTimedOut
-from projections.ports import FollowerSession, ReadModelStatus, Step, Stepping
+from projections.ports import FollowerSession, ReadModelStatus, Step, Stepping, Suspect
 
 STEP_EVENTS: Final = 2_000
 POLL_SECONDS: Final = 1.0
@@ -126,6 +127,17 @@ def advance(
 
 def _poison(session: Stepping, position: int, why: str) -> PoisonEvent:
     event = session.suspect(position)
+    if _is_newer(event):
+        why = "a newer turnlog wrote it: upgrade this one"
     return PoisonEvent(
         position=position, type=event.type, thread_id=event.thread_id, seq=event.seq, why=why
     )
+
+
+def _is_newer(event: Suspect) -> bool:
+    """Whether this code cannot know the event. What the database found wrong is no help then."""
+    known = BY_NAME.get(event.type)
+    if known is None:
+        return True
+    version = event.version or ""
+    return version.isdecimal() and int(version) > known.schema_version

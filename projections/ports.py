@@ -30,12 +30,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """The event at a position: its type and where in its thread it is."""
+    """The event at a position: its type and version, and where in its thread it is.
+
+    `version` is text, as it may be anything in an event that cannot be applied.
+    """
 
     position: int
     type: str
     thread_id: str
     seq: int
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

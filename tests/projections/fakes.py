@@ -24,6 +24,8 @@ class FakeSession:
     head: int = 0
     position: int = 0
     poisonous: frozenset[int] = frozenset()
+    poison_type: str = "thread.updated"
+    poison_version: str | None = "1"
     failures: list[tuple[int, str]] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
@@ -46,7 +48,7 @@ class FakeSession:
         return Step(after, upto, self.head)
 
     def suspect(self, position: int) -> Suspect:
-        return Suspect(position, "thread.painted", "thr_1", position)
+        return Suspect(position, self.poison_type, "thr_1", position, self.poison_version)
 
     def seconds(self) -> float:
         return self.now

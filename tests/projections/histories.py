@@ -15,8 +15,9 @@ from domain.events.base import Event, Source, Usage
 from domain.events.thread import Origin, ThreadCreated
 from domain.events.turn import TurnCompleted
 from domain.ports import Recorded
+from tests.domain.steps import Step
 from tests.domain.world import World
-from tests.strategies import Move, play_all, scripts
+from tests.strategies import Move, moves, play_all
 
 THREADS = ("thr_1", "thr_2", "thr_3")
 
@@ -75,9 +76,20 @@ def log_of(script: Sequence[Move], threads: int = 1, imported: int = 0) -> Log:
     )
 
 
-def logs(max_size: int = 40) -> st.SearchStrategy[Log]:
-    """Random logs, with several threads, and with what only imports and engines bring."""
-    return st.builds(log_of, scripts(max_size), st.integers(1, 3), st.integers(0, 4))
+def logs(least: int = 20, most: int = 60) -> st.SearchStrategy[Log]:
+    """Random logs of so many commands, with several threads, and with what only imports and engines
+    bring."""
+    # Without a least size most lists are short, and nothing has happened before they end.
+    script = st.lists(moves(), min_size=least, max_size=most)
+    return st.builds(log_of, script, st.integers(1, 3), st.integers(0, 4))
+
+
+def log_of_steps(*steps: Step) -> Log:
+    """The log of a story that a test tells."""
+    world = World()
+    for step in steps:
+        step(world)
+    return Log(tuple(world.log.entries))
 
 
 def _decorated(event: Event, number: int, imported: int) -> Event:

@@ -16,6 +16,7 @@ from adapters.threads import CachedThreads
 from domain.execution import Execution
 from domain.service import ThreadService
 from projections.follow import Follower
+from projections.registry import ROWS
 from projections.replay import replay
 from projections.rows import ThreadRows
 from projections.verify import Difference, compare, compare_threads
@@ -69,6 +70,32 @@ class Tables:
             assert seq == len(log.history(thread_id, position))
             # The order, too, which the comparison by keys does not see.
             assert found == expected, compare(thread_id, expected, found)
+
+    def apply(self, limit: int) -> int:
+        """One step; the position reached."""
+        step = self.session.step(limit)
+        assert step is not None
+        return step.upto
+
+    def empty_tables(self) -> None:
+        """As if nothing had ever been applied."""
+        with self.pool.connection() as connection:
+            for table in ROWS:
+                connection.execute(f"DELETE FROM {table}".encode())
+            connection.execute(
+                "UPDATE read_models SET position = 0, failed_position = NULL, failure = NULL"
+            )
+
+    def empty_log(self) -> None:
+        """As if nothing had ever been appended: only the database's owner can do that, for a
+        test that needs many logs and has no time to make a database for each."""
+        self.empty_tables()
+        with self.pool.connection() as connection:
+            connection.execute(
+                "ALTER TABLE log DISABLE TRIGGER log_append_only; DELETE FROM log;"
+                " ALTER TABLE log ENABLE ALWAYS TRIGGER log_append_only;"
+                " UPDATE log_head SET position = 0, recorded_at = '-infinity'"
+            )
 
 
 @contextmanager

@@ -2,35 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.postgres.rebuild import PostgresRebuildSession
+from domain.events.registry import ALL
 from projections.rebuild import rebuild
 from tests.fixtures.database import DatabaseFactory
 from tests.projections.histories import Log, logs
-from tests.projections.tables import tables_of
+from tests.projections.story import STORY
+from tests.projections.tables import Tables, tables_of
 
 # How many events each step takes; from the beginning again when they are used up.
-Cuts = st.lists(st.integers(1, 30), min_size=1, max_size=8)
+Cuts = st.lists(st.integers(1, 40), min_size=1, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def shared(database_factory: DatabaseFactory) -> Iterator[Tables]:
+    """One database for many logs, which are wiped away in between."""
+    with database_factory() as database, tables_of(database) as tables:
+        yield tables
 
 
 @given(log=logs(), cuts=Cuts)
 @settings(max_examples=40)
 def test_live_rebuilt_and_folded_are_equal_however_the_ranges_are_cut(
-    database_factory: DatabaseFactory, log: Log, cuts: Sequence[int]
+    shared: Tables, log: Log, cuts: Sequence[int]
 ) -> None:
-    with database_factory() as database, tables_of(database) as at:
-        log.append_to(at.recorder)
-        position, number = 0, 0
-        while position < len(log.entries):
-            step = at.session.step(cuts[number % len(cuts)])
-            assert step is not None
-            position, number = step.upto, number + 1
-            at.assert_agree(log, position)
-        with PostgresRebuildSession(at.database) as session:
-            rebuild(session, step_events=max(cuts))
-        at.assert_agree(log, len(log.entries))
-        assert at.differences() == []
+    shared.empty_log()
+    log.append_to(shared.recorder)
+    position, number = 0, 0
+    while position < len(log.entries):
+        position, number = shared.apply(cuts[number % len(cuts)]), number + 1
+        shared.assert_agree(log, position)
+    with PostgresRebuildSession(shared.database) as session:
+        rebuild(session, step_events=max(cuts))
+    shared.assert_agree(log, len(log.entries))
+    assert shared.differences() == []
+
+
+def test_a_story_is_told_the_same_wherever_it_is_cut_in_two(shared: Tables) -> None:
+    shared.empty_log()
+    STORY.append_to(shared.recorder)
+    for cut in range(1, len(STORY.entries)):
+        shared.empty_tables()
+        shared.assert_agree(STORY, shared.apply(cut))
+        shared.assert_agree(STORY, shared.apply(1_000))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 21])
+def test_a_story_is_told_the_same_in_steps_of_any_size(shared: Tables, size: int) -> None:
+    shared.empty_log()
+    STORY.append_to(shared.recorder)
+    position = 0
+    while position < len(STORY.entries):
+        position = shared.apply(size)
+        shared.assert_agree(STORY, position)
+
+
+def test_the_story_has_something_of_everything() -> None:
+    """Else the tests above would say less than they seem to."""
+    assert {entry.event.name for entry in STORY.entries} == {event.name for event in ALL}
+    reasons = {getattr(entry.event, "reason", None) for entry in STORY.entries}
+    assert reasons >= {"interrupt", "failures", "user", "edit", "rollback"}
+    statuses = {getattr(entry.event, "status", None) for entry in STORY.entries}
+    assert statuses >= {"completed", "failed", "interrupted"}

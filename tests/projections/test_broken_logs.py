@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.postgres.connection import Connection, connect
-from adapters.postgres.database import Database
-from adapters.postgres.follower import PostgresFollowerSession
+from adapters.postgres.connection import Connection
+from domain.events.base import Event
 from domain.events.registry import ALL
 from projections.errors import PoisonEvent
 from projections.follow import Follower
 from projections.registry import KEYS, ROWS
 from tests.fixtures.database import DatabaseFactory
 from tests.projections.histories import Log, logs
+from tests.projections.story import STORY
+from tests.projections.tables import Tables, tables_of
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,12 @@ class Line:
     data: str
 
 
-Damage = st.tuples(
-    st.sampled_from(["repeat", "leave out", "swap", "newer version", "rename", "no body"]),
-    st.floats(0, 1, exclude_max=True),
-)
+KINDS_OF_DAMAGE = ["repeat", "leave out", "swap", "newer version", "rename", "no body"]
 
 
-def damaged(log: Log, kind: str, where: float) -> list[Line]:
-    """The lines of a log with one thing wrong in it."""
+def damaged(log: Log, kind: str, at: int) -> list[Line]:
+    """The lines of a log with one thing wrong in it, nowhere before that place."""
     lines = [Line(r.thread_id, r.stream_id, r.topic, r.state.decode()) for r in log.records()]
-    at = int(where * len(lines))
     line = lines[at]
     match kind:
         case "repeat":
@@ -51,7 +48,8 @@ def damaged(log: Log, kind: str, where: float) -> list[Line]:
         case "swap":
             lines.append(lines.pop(at))
         case "newer version":
-            lines[at] = replace(line, data=json.dumps({**json.loads(line.data), "v": 2}))
+            body = json.loads(line.data)
+            lines[at] = replace(line, data=json.dumps({**body, "v": body["v"] + 1}))
         case "rename":
             lines[at] = replace(line, type=f"{line.type}_again")
         case _:
@@ -86,34 +84,74 @@ def contents(connection: Connection) -> list[str]:
     return found
 
 
-def applied(database: Database, lines: Sequence[Line], step_events: int) -> list[str]:
-    """What the tables hold when the follower has got as far as it gets."""
-    with connect(database) as connection, PostgresFollowerSession(database) as session:
-        write(connection, lines)
-        with suppress(PoisonEvent):
-            Follower(session, step_events).catch_up()
+def applied(shared: Tables, step_events: int, at_once: int = 0) -> list[str]:
+    """What the tables hold when the follower has got as far as it gets.
+
+    It may take the first events `at_once`.
+    """
+    shared.empty_tables()
+    if at_once:
+        shared.apply(at_once)
+    with suppress(PoisonEvent):
+        Follower(shared.session, step_events).catch_up()
+    with shared.pool.connection() as connection:
         return contents(connection)
 
 
-@given(log=logs(25), damage=Damage, step_events=st.sampled_from([3, 10, 1000]))
-@settings(max_examples=20)
+@pytest.fixture(scope="module")
+def shared(database_factory: DatabaseFactory) -> Iterator[Tables]:
+    """One database for many logs, which are wiped away in between."""
+    with database_factory() as database, tables_of(database) as tables:
+        yield tables
+
+
+def assert_cuts_do_not_matter(
+    shared: Tables, log: Log, kind: str, place: int, sizes: Sequence[int]
+) -> None:
+    shared.empty_log()
+    with shared.pool.connection() as connection:
+        write(connection, damaged(log, kind, place))
+    # Up to the damage the log is sound, and test_agreement has tried its cuts.
+    one_by_one = applied(shared, 1, at_once=place)
+    for size in sizes:
+        assert applied(shared, size) == one_by_one
+
+
+@given(
+    log=logs(8, 30),
+    kind=st.sampled_from(KINDS_OF_DAMAGE),
+    where=st.floats(0, 1, exclude_max=True),
+    size=st.sampled_from([3, 10, 1000]),
+)
+@settings(max_examples=40)
 def test_a_log_that_is_wrong_stops_them_at_the_same_event_however_it_is_cut(
-    database_factory: DatabaseFactory, log: Log, damage: tuple[str, float], step_events: int
+    shared: Tables, log: Log, kind: str, where: float, size: int
 ) -> None:
-    lines = damaged(log, *damage)
-    with database_factory() as one, database_factory() as other:
-        assert applied(one, lines, 1) == applied(other, lines, step_events)
+    assert_cuts_do_not_matter(shared, log, kind, int(where * len(log.entries)), [size])
 
 
-@pytest.mark.parametrize("name", [event.name for event in ALL])
+@pytest.mark.parametrize("kind", KINDS_OF_DAMAGE)
+def test_a_story_that_is_wrong_somewhere_stops_at_the_same_event_however_it_is_cut(
+    shared: Tables, kind: str
+) -> None:
+    # Each place is damaged in one of the ways.
+    first, step = KINDS_OF_DAMAGE.index(kind), len(KINDS_OF_DAMAGE)
+    for place in range(first, len(STORY.entries), step):
+        assert_cuts_do_not_matter(shared, STORY, kind, place, [7, 1000])
+
+
+@pytest.mark.parametrize("event", ALL, ids=lambda event: event.name)
 def test_an_event_of_a_newer_version_is_not_taken_for_what_it_was(
-    database: Database, connection: Connection, name: str
+    shared: Tables, event: type[Event]
 ) -> None:
-    version = next(event.schema_version for event in ALL if event.name == name) + 1
-    body = {"v": version, "thread_id": "thr_1", "input_ids": [], "turn_ids": []}
-    write(connection, [Line("thr_1", "thr_1", name, json.dumps(body))])
-    with PostgresFollowerSession(database) as session:
-        with pytest.raises(PoisonEvent, match=name):
-            Follower(session).catch_up()
-        status = session.status()
-    assert (status.position, status.failed_position) == (0, 1)
+    """Whoever makes a new version of an event must make the SQL know it."""
+    place = next(i for i, entry in enumerate(STORY.entries) if entry.event.name == event.name)
+    lines = damaged(STORY, "newer version", place)
+    assert json.loads(lines[place].data)["v"] == event.schema_version + 1
+    shared.empty_log()
+    with shared.pool.connection() as connection:
+        write(connection, lines)
+    with pytest.raises(PoisonEvent, match=rf"position {place + 1}: the event of type {event.name}"):
+        shared.follower.catch_up()
+    status = shared.session.status()
+    assert (status.position, status.failed_position) == (place, place + 1)

@@ -44,6 +44,24 @@ def test_a_poisonous_event_is_found_and_nothing_after_it_is_applied(position: in
     assert session.failures == [(position, caught.value.message)]
 
 
+@pytest.mark.parametrize(
+    ("type_", "version"), [("thread.painted", "1"), ("thread.updated", "2"), ("x", None)]
+)
+def test_an_event_of_a_newer_turnlog_says_to_upgrade(type_: str, version: str | None) -> None:
+    session = FakeSession(
+        head=3, poisonous=frozenset([2]), poison_type=type_, poison_version=version
+    )
+    with pytest.raises(PoisonEvent, match="a newer turnlog wrote it: upgrade this one"):
+        Follower(session).catch_up()
+
+
+@pytest.mark.parametrize("version", ["1", "0", "-7", "one", None])
+def test_a_damaged_event_is_not_taken_for_a_newer_one(version: str | None) -> None:
+    session = FakeSession(head=3, poisonous=frozenset([2]), poison_version=version)
+    with pytest.raises(PoisonEvent, match="because it tastes odd"):
+        Follower(session).catch_up()
+
+
 def test_of_two_poisonous_events_the_first_is_found() -> None:
     session = FakeSession(head=100, poisonous=frozenset([40, 41, 90]))
     with pytest.raises(PoisonEvent, match="position 40"):

@@ -48,7 +48,7 @@ FROM read_models r;
 
 -- select_suspect --
 -- The event at a position.
-SELECT type, thread_id, seq FROM log WHERE position = %(position)s;
+SELECT type, thread_id, seq, data ->> 'v' FROM log WHERE position = %(position)s;
 
 -- try_lock --
 -- Whether this session has got the lock of that name; it keeps it until its end.

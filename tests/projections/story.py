@@ -1,0 +1,35 @@
+"""Something of everything that can happen to a row, in one thread."""
+
+from __future__ import annotations
+
+from tests.domain import steps
+from tests.projections.histories import log_of_steps
+
+_STEERS_AND_INTERRUPTS = (
+    steps.create("A story"),
+    steps.submit("A"), steps.steer("B"), steps.queue("C"), steps.steer("D"),
+    steps.take_steers("A"), steps.steer("E"), steps.start_item("A"), steps.record_item("A"),
+    steps.interrupt("A", "continue"), steps.interrupt("A", "hold"),
+    # C and E are held. F and G wait behind them, F at the head; H falls back.
+    steps.send_now("F"), steps.queue("G"), steps.stop("A"),
+    steps.steer("H"), steps.release("E"), steps.interrupt("F", "hold", "cmd_again"),
+    steps.withdraw("G"), steps.send_now("I"), steps.send_now("J"), steps.stop("F"),
+)  # fmt: skip
+
+_FAILURES = (
+    steps.start_item("J"), steps.end_item("J"), steps.fail("J"), steps.fail("I"),
+    # E is held; L is held for the failures, released, and held for an interrupt.
+    steps.release("H", "C"), steps.start_item("C"), steps.fail("C"), steps.start_failed("H"),
+    steps.submit("K"), steps.queue("L"), steps.fail("K"), steps.release(),
+    steps.interrupt("E", "hold"), steps.stop("E"), steps.release("L"),
+    steps.start_item("L"), steps.queue("N"), steps.interrupt("L", "discard"), steps.stop("L"),
+)  # fmt: skip
+
+_CONTEXT = (
+    steps.compact(), steps.queue("O"), steps.complete("compaction"), steps.complete("O"),
+    steps.rollback(2), steps.edit("P"), steps.complete("P"),
+    steps.update("Another title"), steps.update("", command_id="cmd_no_title"),
+    steps.archive(), steps.unarchive(),
+)  # fmt: skip
+
+STORY = log_of_steps(*_STEERS_AND_INTERRUPTS, *_FAILURES, *_CONTEXT)
