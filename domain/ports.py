@@ -203,6 +203,8 @@ class StepBoundary:
     """Between two steps: the engine can take new input now, by `take_input`."""
 
 
+# What an engine reports. A report that cannot be recorded (of another class, with fields of other
+# types, with details that are no JSON) ends its turn as failed.
 EngineEvent = ItemBegan | ItemEnded | ItemNoted | Used | StepBoundary
 
 

@@ -48,9 +48,12 @@ class EngineSide:
         self._turn = await engine.start(context)
 
     def run(self, handle: TurnHandle) -> None:
-        """Begins what `next` gives, again if it was begun before."""
+        """Begins what `next` gives, again if it was begun before. EngineRaised."""
         assert self._turn is not None
-        self._events = self._turn.run(handle)
+        try:
+            self._events = self._turn.run(handle)
+        except Exception as error:
+            raise EngineRaised(error) from error
 
     async def next(self) -> EngineEvent | None:
         """What the engine does next; None at its end. Raises like `start`."""
@@ -106,7 +109,13 @@ async def _next(events: AsyncIterator[EngineEvent]) -> EngineEvent | None:
 
 
 async def _anext_or_none(events: AsyncIterator[EngineEvent]) -> EngineEvent | None:
-    return await anext(events, None)
+    try:
+        event = await anext(events)
+    except StopAsyncIteration:
+        return None
+    if event is None:  # which must not pass for the end
+        raise TypeError("the engine yielded None")
+    return event
 
 
 async def _told(work: Coroutine[Any, Any, T]) -> T:

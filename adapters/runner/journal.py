@@ -5,46 +5,68 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from adapters.errors import AppendOutcomeUnknown, StoreBusy
+from pydantic import ValidationError
+
+from adapters.errors import AppendOutcomeUnknown, StoreBusy, StoreUnavailable
 from adapters.runner.blocking import in_thread
 from adapters.runner.pace import Pace, Time
 from domain.errors import ThreadContended
 from domain.events.base import Usage
 from domain.events.turn import TurnStatus
 from domain.outcome import Outcome
-from domain.ports import ItemBegan, ItemEnded, ItemNoted, Message, Used
+from domain.ports import EngineEvent, ItemBegan, ItemEnded, ItemNoted, Message, Used
 from domain.service import ThreadService
 
 T = TypeVar("T")
 
 ATTEMPTS: Final = 5
+AWAY_SECONDS: Final = 0.1  # the first pause for a store that is away; each next one is doubled
+MAX_AWAY_SECONDS: Final = 1.0
 ERROR_LIMIT: Final = 2_000  # characters
 
 
 class UnknownItem(Exception):
-    """The engine ended an item it had not begun, or began one twice."""
+    """The engine ended an item it had not begun, began one twice, or yielded none at all."""
+
+
+class Unrecordable(Exception):
+    """The engine's report does not fit into an event."""
 
 
 class Journal:
     """Writes into one turn. Every call ends with its event in the log, or raises.
 
     `TurnNotActive` when somebody else ended the turn; the domain's other refusals; a `StoreError`
-    when the log cannot be written.
+    when the log cannot be written. `alive` tells whether the turn's lease is proved.
     """
 
     def __init__(
-        self, service: ThreadService, thread_id: str, turn_id: str, pace: Pace, time: Time
+        self,
+        service: ThreadService,
+        thread_id: str,
+        turn_id: str,
+        alive: Callable[[], bool],
+        pace: Pace,
+        time: Time,
     ) -> None:
         self._service = service
         self._thread_id = thread_id
         self._turn_id = turn_id
+        self._alive = alive
         self._pace = pace
         self._time = time
         self._items: dict[str, str] = {}  # the engine's key → our item id
         self._usage: Usage | None = None
 
-    async def write(self, event: ItemBegan | ItemEnded | ItemNoted | Used) -> None:
-        """What the engine did."""
+    async def write(self, event: EngineEvent) -> None:
+        """What the engine did. `UnknownItem`, `Unrecordable`: the engine's fault, not the log's."""
+        try:
+            await self._write(event)
+        except (TypeError, ValueError, AttributeError) as error:
+            # Without its cause: that one quotes the values.
+            raise Unrecordable(f"{type(event).__name__}: {named(error)}") from None
+
+    async def _write(self, event: EngineEvent) -> None:
         match event:
             case ItemBegan():
                 await self._begin(event)
@@ -53,7 +75,10 @@ class Journal:
             case ItemNoted():
                 await self._note(event)
             case Used():
-                self._usage = self._usage.plus(event.usage) if self._usage else event.usage
+                # Also the first one by `plus`, which takes nothing that the turn's end would not.
+                self._usage = (self._usage or Usage()).plus(event.usage)
+            case _:
+                raise UnknownItem(f"the engine yielded a {type(event).__name__}")
 
     async def take_steers(self) -> tuple[Message, ...]:
         """The pending steers, in the log as part of the turn before anyone reads them (L18)."""
@@ -125,13 +150,25 @@ class Journal:
         )
 
     async def _call(self, call: Callable[[], T]) -> T:
-        """Again while the store says that nothing was written."""
-        for _ in range(ATTEMPTS - 1):
+        """Again while the store says that nothing was written.
+
+        A few times if it is busy; for as long as the lease is ours if it is away: a server that is
+        restarted should not cost the turn.
+        """
+        busy, away = 0, AWAY_SECONDS
+        while True:
             try:
                 return await in_thread(call)
             except (StoreBusy, ThreadContended):
+                busy += 1
+                if busy == ATTEMPTS:
+                    raise
                 await self._time.sleep(self._pace.pause_seconds)
-        return await in_thread(call)
+            except StoreUnavailable:
+                await self._time.sleep(away)
+                away = min(2 * away, MAX_AWAY_SECONDS)
+                if not self._alive():
+                    raise
 
     async def _call_again_if_unknown(self, call: Callable[[], T]) -> T:
         """Also when nobody knows whether anything was: the command's id makes that safe (L10)."""
@@ -146,6 +183,16 @@ def described(error: BaseException) -> str:
     """An exception as the log keeps it: its class and what it says, never a traceback."""
     said = str(error)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def named(error: Exception) -> str:
+    """The class of an exception and the fields it is about, never what they hold."""
+    name = type(error).__name__
+    if not isinstance(error, ValidationError):
+        return name
+    # Only the first part of a place is a field's name; the others may be keys of the engine's data.
+    fields = {str(e["loc"][0]) for e in error.errors(include_input=False) if e["loc"]}
+    return f"{name} in {', '.join(sorted(fields))}" if fields else name
 
 
 def shortened(text: str | None) -> str | None:

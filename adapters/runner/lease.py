@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 from adapters.runner.blocking import consume
 from adapters.runner.pace import Pace, Time
@@ -14,6 +15,44 @@ from domain.ports import Lease, Leases
 T = TypeVar("T")
 
 logger = logging.getLogger("turnlog.runner")
+
+RETRY_SECONDS: Final = 1.0
+THREADS: Final = 8
+
+
+class LeaseDesk:
+    """Gets leases from the store, for one holder.
+
+    It has threads of its own, because appends may wait for long in the loop's, and several, because
+    one call that hangs must not cost the other turns their leases. They end with it.
+    """
+
+    def __init__(self, leases: Leases, holder: str, pace: Pace, time: Time) -> None:
+        self._leases = leases
+        self._holder = holder
+        self._pace = pace
+        self._time = time
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="turnlog-lease")
+
+    async def acquire(self, turn_id: str, thread_id: str) -> HeldLease | None:
+        """The turn's lease, or None if another has it. Cancelled meanwhile, it gives it back."""
+        holder, seconds = self._holder, self._pace.lease_seconds
+        asked_at = self._time.now()
+        answer = asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: self._leases.acquire(turn_id, thread_id, holder, seconds)
+        )
+        try:
+            return self._held(await asyncio.shield(answer), asked_at)
+        except asyncio.CancelledError:
+            await asyncio.wait({answer})
+            if consume(answer) is None and (held := self._held(answer.result(), asked_at)):
+                await held.release()
+            raise
+
+    def _held(self, lease: Lease | None, asked_at: float) -> HeldLease | None:
+        if lease is None:
+            return None
+        return HeldLease(self._leases, lease, asked_at, self._threads, self._pace, self._time)
 
 
 class HeldLease:
@@ -24,10 +63,17 @@ class HeldLease:
     """
 
     def __init__(
-        self, leases: Leases, lease: Lease, asked_at: float, pace: Pace, time: Time
+        self,
+        leases: Leases,
+        lease: Lease,
+        asked_at: float,
+        threads: Executor,
+        pace: Pace,
+        time: Time,
     ) -> None:
         self._leases = leases
         self._lease = lease
+        self._threads = threads
         self._pace = pace
         self._time = time
         self._until = asked_at + pace.lease_seconds
@@ -45,26 +91,37 @@ class HeldLease:
     async def keep(self) -> None:
         """Renews the lease for as long as it can; returns when it must count as lost.
 
-        A renewal that fails may have been refused, or its answer may be lost, or the store away.
-        They are not told apart: who cannot prove the lease acts as if it had passed on.
+        A refusal says that it has passed on. An error, or no answer, says nothing: the last proof
+        holds for its whole time, and in that the store is asked again.
         """
+        pause = self._pace.renew_seconds
         while True:
-            await self._time.sleep(self._pace.renew_seconds)
+            await self._time.sleep(pause)
             asked_at = self._time.now()
-            if not await self._renewed():
+            answer = await self._renewed() if self.alive else None
+            if answer:
+                self._until = asked_at + self._pace.lease_seconds
+                pause = self._pace.renew_seconds
+                continue
+            if answer is False:
                 self._until = asked_at
-                logger.warning(
-                    "lease of turn %s lost by %s", self._lease.turn_id, self._lease.holder
-                )
-                return
-            self._until = asked_at + self._pace.lease_seconds
+            if not self.alive:
+                break
+            pause = min(RETRY_SECONDS, self._until - self._time.now())
+        logger.warning("lease of turn %s lost by %s", self._lease.turn_id, self._lease.holder)
 
-    async def _renewed(self) -> bool:
-        """Whether the store said yes before the lease ran out."""
+    async def _renewed(self) -> bool | None:
+        """What the store said before the lease ran out; None if it said nothing, or failed."""
         left = self._until - self._time.now()
         seconds = self._pace.lease_seconds
         renewal = await self._asked(lambda: self._leases.renew(self._lease, seconds), left)
-        return renewal.done() and renewal.exception() is None and renewal.result()
+        if not renewal.done():
+            return None
+        if error := renewal.exception():
+            name = type(error).__name__
+            logger.warning("lease of turn %s was not renewed: %s", self._lease.turn_id, name)
+            return None
+        return renewal.result()
 
     async def release(self) -> None:
         """Gives the lease back, if it is ours. If that fails it runs out by itself."""
@@ -82,7 +139,7 @@ class HeldLease:
         A thread cannot be stopped, so a late one may still get through. That does no harm: a
         renewal after our release, or after somebody took over, is refused by the store.
         """
-        answer = asyncio.get_running_loop().run_in_executor(None, call)
+        answer = asyncio.get_running_loop().run_in_executor(self._threads, call)
         end = asyncio.ensure_future(self._time.sleep(seconds))
         waits: list[asyncio.Future[Any]] = [answer, end]
         try:

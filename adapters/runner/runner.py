@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from adapters.runner.bell import Bell, HintSource, NoHints, listening
 from adapters.runner.blocking import in_thread
+from adapters.runner.lease import LeaseDesk
 from adapters.runner.pace import Pace, RealTime, Time
 from adapters.runner.turn import Parts, TurnResult, work_on
 from domain.errors import TurnlogError
@@ -30,6 +31,11 @@ class ActiveTurns(Protocol):
     def active_turns(self) -> Sequence[tuple[str, str]]:
         """(thread_id, turn_id) of each, oldest first; none of imported threads. Blocks."""
         ...
+
+
+class InternalFault(TurnlogError):
+    """The runner failed by a defect of its own or of an engine ({what}). The turn is left to the
+    next start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +79,9 @@ class Runner:
     ) -> None:
         self._active = active
         self._hints = hints or NoHints()
-        self._parts = Parts(
-            service,
-            log,
-            leases,
-            engine,
-            holder or new_holder(),
-            pace,
-            time or RealTime(),
-        )
+        time = time or RealTime()
+        desk = LeaseDesk(leases, holder or new_holder(), pace, time)
+        self._parts = Parts(service, log, desk, engine, pace, time)
 
     async def run(self, thread_id: str, turn_id: str) -> tuple[TurnResult, ...]:
         """The turn, and each turn that the end of the one before it started.
@@ -135,6 +135,10 @@ class Runner:
                 except TurnlogError as error:
                     logger.error("turn %s is left: %s", turn_id, error.code)  # noqa: TRY400
                     return Unfinished(thread_id, turn_id, error)
+                except Exception as error:  # noqa: BLE001  # the other threads must go on
+                    name = type(error).__name__
+                    logger.error("turn %s is left: internal fault, %s", turn_id, name)  # noqa: TRY400
+                    return Unfinished(thread_id, turn_id, InternalFault(what=name))
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(*pair)) for pair in found]

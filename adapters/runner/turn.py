@@ -13,8 +13,8 @@ from adapters.runner.bell import Bell
 from adapters.runner.blocking import cancelled, in_thread
 from adapters.runner.engine_side import EngineRaised, EngineSide, Overdue
 from adapters.runner.handle import Handle
-from adapters.runner.journal import Journal, UnknownItem, described
-from adapters.runner.lease import HeldLease
+from adapters.runner.journal import Journal, UnknownItem, Unrecordable, described
+from adapters.runner.lease import HeldLease, LeaseDesk
 from adapters.runner.pace import Pace, Time
 from adapters.runner.signals import Halted, Signals
 from adapters.runner.watch import Watch
@@ -26,7 +26,6 @@ from domain.ports import (
     Engine,
     EngineCannotStart,
     EventLog,
-    Leases,
     StepBoundary,
     TurnContext,
 )
@@ -59,9 +58,8 @@ class Parts:
 
     service: ThreadService
     log: EventLog
-    leases: Leases
+    leases: LeaseDesk
     engine: Engine
-    holder: str
     pace: Pace
     time: Time
 
@@ -78,13 +76,9 @@ async def work_on(turn_id: str, thread_id: str, bell: Bell, parts: Parts) -> Tur
     The lease's token tells the first two apart. A turn that somebody worked on is never run again:
     its engine may have done things that must not be done twice. `bell` tells of a grown log.
     """
-    asked_at = parts.time.now()
-    lease = await in_thread(
-        lambda: parts.leases.acquire(turn_id, thread_id, parts.holder, parts.pace.lease_seconds)
-    )
-    if lease is None:
+    held = await parts.leases.acquire(turn_id, thread_id)
+    if held is None:
         return TurnResult(thread_id, turn_id, "taken")
-    held = HeldLease(parts.leases, lease, asked_at, parts.pace, parts.time)
     try:
         if held.token > 1:
             return await _recover(turn_id, thread_id, parts)
@@ -114,7 +108,7 @@ class _Work:
         self._handle = Handle()
         self._signals = Signals(self._handle, pace, time)
         self._engine = EngineSide(self._signals, pace, time)
-        self._journal = Journal(parts.service, thread_id, turn_id, pace, time)
+        self._journal = Journal(parts.service, thread_id, turn_id, lambda: held.alive, pace, time)
 
     async def run(self, bell: Bell) -> TurnResult:
         """Until the turn's end, or until the work must stop without one."""
@@ -186,8 +180,8 @@ class _Work:
     async def _play(self) -> _Ending:
         """Lets the engine run until it ends, and records what it does as it does it."""
         self._handle.begin_run()
-        self._engine.run(self._handle)
         try:
+            self._engine.run(self._handle)
             while (event := await self._engine.next()) is not None:
                 self._check()
                 if isinstance(event, StepBoundary):
@@ -198,7 +192,7 @@ class _Work:
             return _Ending("failed", described(raised.cause))
         except Overdue:
             return self._overdue()
-        except (Refused, UnknownItem) as error:
+        except (Refused, UnknownItem, Unrecordable) as error:
             # What the engine did cannot be recorded as it is, so it cannot go on. (If somebody else
             # ended the turn, its second end will be refused as well.)
             return _Ending("failed", described(error))

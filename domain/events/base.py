@@ -34,13 +34,17 @@ class Usage(Value):
     reasoning_tokens: Count = 0
 
     def plus(self, other: Usage) -> Usage:
-        """The sum of both."""
+        """The sum of both, each count at most `MAX_INTEGER`."""
         return Usage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            input_tokens=_sum(self.input_tokens, other.input_tokens),
+            cached_input_tokens=_sum(self.cached_input_tokens, other.cached_input_tokens),
+            output_tokens=_sum(self.output_tokens, other.output_tokens),
+            reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
         )
+
+
+def _sum(one: int, other: int) -> int:
+    return min(one + other, MAX_INTEGER)
 
 
 class Source(Value):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from adapters.errors import StoreUnavailable
+from adapters.runner.lease import RETRY_SECONDS, LeaseDesk
 from domain.errors import TurnNotActive
 from domain.ports import EngineEvent, Lease, Leases, TurnContext, TurnHandle
-from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, story
+from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, silent, story
 
 
 class Renewing:
@@ -20,7 +22,7 @@ class Renewing:
     def __init__(self, leases: Leases, renew: Callable[[Lease, float], bool]) -> None:
         self._leases = leases
         self.renew = renew
-        self.acquire = leases.acquire
+        self.acquire: Callable[[str, str, str, float], Lease | None] = leases.acquire
         self.release: Callable[[Lease], None] = leases.release
         self.find = leases.find
 
@@ -50,14 +52,13 @@ def unavailable(_: Lease, __: float) -> bool:
     raise StoreUnavailable(target="there", why="cut", advice="")
 
 
-@pytest.mark.parametrize("renew", [refused, unavailable])
 @story
-async def test_a_renewal_that_fails_stops_the_engine_at_once_and_nothing_is_written(
-    stage: Stage, renew: Callable[[Lease, float], bool]
+async def test_a_renewal_that_is_refused_stops_the_engine_at_once_and_nothing_is_written(
+    stage: Stage,
 ) -> None:
     turn_id = stage.thread("A", "B")
     engine = Endless()
-    leases = Renewing(stage.leases, renew)
+    leases = Renewing(stage.leases, refused)
     released: list[Lease] = []
     leases.release = released.append
     run = asyncio.create_task(stage.runner(Played(engine.play), leases=leases).run(THREAD, turn_id))
@@ -70,6 +71,99 @@ async def test_a_renewal_that_fails_stops_the_engine_at_once_and_nothing_is_writ
     assert engine.stopped.is_set()
     assert stage.history() == before
     assert released == []  # it is not ours to give back
+
+
+@story
+async def test_a_renewal_that_fails_is_tried_again_soon_and_costs_nothing(stage: Stage) -> None:
+    tried: asyncio.Queue[bool] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def renew(lease: Lease, seconds: float) -> bool:
+        loop.call_soon_threadsafe(tried.put_nowait, True)
+        return unavailable(lease, seconds) if next(failures) else stage.leases.renew(lease, seconds)
+
+    failures = iter([True, True, False, False])
+    turn_id = stage.thread("A")
+    engine = Endless()
+    runner = stage.runner(Played(engine.play), leases=Renewing(stage.leases, renew))
+    run = asyncio.create_task(runner.run(THREAD, turn_id))
+    await stage.until_name("item.completed", 2)
+    for pause in (PACE.renew_seconds, RETRY_SECONDS, RETRY_SECONDS, PACE.renew_seconds):
+        await stage.time.sleeping(pause)
+        stage.pass_time(pause)
+        await tried.get()
+    await stage.time.sleeping(PACE.renew_seconds)
+    engine.go_on.set()
+    [result] = await run
+    assert result.end == "completed"
+
+
+@story
+async def test_a_lease_that_cannot_be_renewed_is_lost_when_it_runs_out(stage: Stage) -> None:
+    turn_id = stage.thread("A")
+    engine = Endless()
+    runner = stage.runner(Played(engine.play), leases=Renewing(stage.leases, unavailable))
+    run = asyncio.create_task(runner.run(THREAD, turn_id))
+    await stage.until_name("item.completed", 2)
+    await stage.time.sleeping(PACE.renew_seconds)
+    stage.time.advance(PACE.renew_seconds)
+    await stage.time.sleeping(RETRY_SECONDS)
+    rest = PACE.lease_seconds - PACE.renew_seconds
+    stage.time.advance(rest - 0.25)
+    await stage.time.sleeping(0.25)  # no longer than what is left
+    assert not run.done()
+    stage.time.advance(0.25)
+    [result] = await run
+    assert result.end == "lost"
+    assert engine.stopped.is_set()
+
+
+@story
+async def test_a_run_cancelled_while_it_asks_for_the_lease_gives_it_back(stage: Stage) -> None:
+    asked, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def acquire(turn_id: str, thread_id: str, holder: str, seconds: float) -> Lease | None:
+        loop.call_soon_threadsafe(asked.set)
+        go_on.wait(10)
+        return stage.leases.acquire(turn_id, thread_id, holder, seconds)
+
+    turn_id = stage.thread("A")
+    leases = Renewing(stage.leases, stage.leases.renew)
+    leases.acquire = acquire
+    run = asyncio.create_task(stage.runner(Played(silent), leases=leases).run(THREAD, turn_id))
+    await asked.wait()
+    run.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    lease = stage.leases.find(turn_id)
+    assert lease is not None
+    assert lease.seconds_left <= 0
+
+
+@story
+async def test_the_lease_is_kept_also_when_every_thread_of_the_loop_is_waiting(
+    stage: Stage,
+) -> None:
+    loop, full = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    turn_id = stage.thread("A")
+    waiting = loop.run_in_executor(None, full.wait, 10)
+    try:
+        async with asyncio.timeout(5):
+            desk = LeaseDesk(stage.leases, "worker 1", PACE, stage.time)
+            held = await desk.acquire(turn_id, THREAD)
+            assert held is not None
+            assert await held._renewed()
+            await held.release()
+    finally:
+        full.set()
+        await waiting
+    lease = stage.leases.find(turn_id)
+    assert lease is not None
+    assert lease.seconds_left <= 0
 
 
 @story

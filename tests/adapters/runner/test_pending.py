@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
+from adapters.engines.script import parse_script
+from adapters.engines.scripted import ScriptedEngine, ScriptedTurn
 from adapters.errors import StoreUnavailable
+from adapters.runner.runner import InternalFault
 from domain.errors import ThreadIsImported
 from domain.events.thread import Origin, ThreadCreated
 from domain.execution import number
@@ -198,6 +202,35 @@ async def test_a_thread_that_cannot_go_on_does_not_keep_the_others_from_it(stage
     [left] = report.unfinished
     assert (left.thread_id, left.turn_id) == (THREAD, turn_id)
     assert isinstance(left.error, StoreUnavailable)
+
+
+@story
+async def test_a_defect_in_one_thread_does_not_cancel_the_others(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    turn_id = stage.thread("A")
+    other = stage.service.create().thread_id
+    stage.service.submit(other, "B")
+    failed = asyncio.Event()
+
+    class Defective(ScriptedEngine):
+        async def start(self, context: TurnContext) -> ScriptedTurn:
+            if context.turn_id != turn_id:
+                await failed.wait()
+                return await super().start(context)
+            failed.set()
+            return cast("ScriptedTurn", None)
+
+    engine = Defective(parse_script("{}", "the test"))
+    with caplog.at_level("DEBUG", logger="turnlog"):
+        report = await stage.runner(engine).run_pending()
+    assert [(result.thread_id, result.end) for result in report.results] == [(other, "completed")]
+    [left] = report.unfinished
+    assert (left.thread_id, left.turn_id) == (THREAD, turn_id)
+    assert isinstance(left.error, InternalFault)
+    assert "AssertionError" in left.error.message
+    assert "AssertionError" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 @story

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from adapters.errors import AppendOutcomeUnknown, StoreBusy, StoreError, StoreUnavailable
+from adapters.runner.journal import AWAY_SECONDS, MAX_AWAY_SECONDS
 from domain.errors import ThreadContended
 from domain.ports import EngineEvent, ItemBegan, ItemEnded, TurnContext, TurnHandle
 from domain.service import ThreadService
-from tests.adapters.runner.stage import THREAD, Played, Stage, said, story
+from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, story
 
 
 async def play(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
@@ -67,6 +69,24 @@ async def test_what_was_surely_not_written_is_written_again(
     assert stage.ends() == [("completed", None)]
 
 
+@pytest.mark.parametrize("method", ["start_item", "end_item", "record_item", "finish"])
+@story
+async def test_a_store_that_is_away_for_a_while_is_waited_for(stage: Stage, method: str) -> None:
+    service = failing(stage.another_process(), method, away, 6, late=False)
+    turn_id = stage.thread("A")
+    run = asyncio.create_task(stage.runner(Played(play), service=service).run(THREAD, turn_id))
+    for times in (1, 2, 4, 8):
+        await stage.time.sleeping(AWAY_SECONDS * times)
+        stage.time.advance(AWAY_SECONDS * times)
+    for _ in range(2):
+        await stage.time.sleeping(MAX_AWAY_SECONDS)
+        stage.time.advance(MAX_AWAY_SECONDS)
+    [result] = await run
+    assert result.end == "completed"
+    assert stage.texts("tool_call") == ["found"]
+    assert stage.texts("agent_message") == ["done"]
+
+
 @pytest.mark.parametrize("late", [True, False])
 @story
 async def test_an_end_with_an_unknown_outcome_is_asked_for_again_and_happens_once(
@@ -87,8 +107,11 @@ async def test_when_the_log_cannot_be_written_the_turn_is_left_to_the_next_start
     service = failing(stage.another_process(), method, away, 100, late=False)
     turn_id = stage.thread("A", "B")
     engine = Played(play)
+    run = asyncio.create_task(stage.runner(engine, service=service).run(THREAD, turn_id))
+    await stage.time.sleeping(AWAY_SECONDS)
+    stage.pass_time(PACE.lease_seconds)
     with pytest.raises(StoreUnavailable):
-        await stage.runner(engine, service=service).run(THREAD, turn_id)
+        await run
     assert engine.closed == 1
     assert stage.ends() == []
     report = await stage.runner(Played(play)).run_pending()
