@@ -134,16 +134,18 @@ def shown_live(
     printer = LivePrinter(screen, labelled=len(thread_ids) > 1)
 
     def print_all() -> None:
-        # Output that fails must not stop the work: the turn runs on, unwatched.
+        # Output that fails must not stop the work: the turn runs on, and then it is said. Here it
+        # is raised only if this thread is so late that nobody waits for it any more.
         with contextlib.suppress(OutputClosed, OutputFailed, StoreError):
             for entry in watch:
                 if entry.thread_id in thread_ids:
                     printer.show(entry)
 
     thread = threading.Thread(target=print_all, name="turnlog-live", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        watch.stop()
-        thread.join(JOIN_SECONDS)
+    with screen.enduring():
+        thread.start()
+        try:
+            yield
+        finally:
+            watch.stop()
+            thread.join(JOIN_SECONDS)

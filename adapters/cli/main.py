@@ -27,6 +27,7 @@ from adapters.cli.commands import (
     turns,
 )
 from adapters.cli.failures import OutputClosed, describe
+from adapters.cli.screen import abandon_output
 from adapters.observability import debugging, log_crash
 
 TALK: Final = "Conversations"
@@ -148,13 +149,16 @@ def _guarded(command: Callable[[], object], args: Sequence[str]) -> int:
         code = command()
         _flush()
     except OutputClosed:
-        _abandon_output()
+        abandon_output()
         return failures.OUTPUT_CLOSED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 the last resort
         failure = describe(error)
         if failure.code == "internal_error" and debugging():
             log_crash(error)
         _report(failure, as_json=_wants_json(args))
+        # Help is typer's to print: what it could not write may still wait in the buffer.
+        with contextlib.suppress(OutputClosed, failures.OutputFailed):
+            _flush()
         return failure.exit_code
     if code == failures.INTERRUPTED:
         _report(describe(KeyboardInterrupt()), as_json=_wants_json(args))
@@ -167,8 +171,6 @@ def _report(failure: failures.Failure, *, as_json: bool) -> None:
     text = failure.for_programs() if as_json else _wrapped(failure.for_people())
     with contextlib.suppress(OSError, AttributeError):
         print(text, file=sys.stderr, flush=True)  # noqa: T201 this is what the command line says
-    if failure.code == "output_failed":
-        _abandon_output()
 
 
 def _wrapped(text: str) -> str:
@@ -210,17 +212,11 @@ def _flush() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
+        abandon_output()
         raise OutputClosed from None
     except OSError as error:
+        abandon_output()
         raise failures.OutputFailed(why=error.strerror or type(error).__name__) from None
-
-
-def _abandon_output() -> None:
-    """Whatever is still to be flushed goes nowhere; else Python complains at the very end."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from adapters.cli.screen import warn
 from projections.errors import ReadModelError, ReadModelsOutdated
 
 if TYPE_CHECKING:
     from adapters.composition import Turnlog
+
+_warned: Final[WeakSet[Turnlog]] = WeakSet()  # a command may ask twice, and one warning is enough
 
 
 def caught_up(log: Turnlog) -> bool:
@@ -25,6 +28,8 @@ def caught_up(log: Turnlog) -> bool:
                 raise
             log.rebuild(lambda _: None)
     except ReadModelError as error:
-        warn(error.message)
+        if log not in _warned:
+            _warned.add(log)
+            warn(error.message)
         return False
     return True

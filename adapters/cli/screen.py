@@ -13,6 +13,8 @@ import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Final
 
+import typer
+
 from adapters.cli.failures import OutputClosed, OutputFailed
 from adapters.cli.words import printable
 
@@ -51,6 +53,27 @@ class Screen:
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
         self._consoles: dict[int, Console] = {}
+        self._enduring = 0
+        self._failure: OutputClosed | OutputFailed | None = None
+
+    @contextlib.contextmanager
+    def enduring(self) -> Iterator[None]:
+        """In the block, output that fails stops nothing; the failure is raised at its end.
+
+        For work that must be done whoever reads about it. Blocks may lie in one another.
+        """
+        self._enduring += 1
+        try:
+            yield
+        except typer.Exit:
+            # Its reasons were output, too. A reader that has left does not want to know them.
+            if isinstance(self._failure, OutputFailed):
+                raise self._failure from None
+            raise
+        finally:
+            self._enduring -= 1
+        if self._failure is not None and not self._enduring:
+            raise self._failure
 
     @property
     def width(self) -> int:
@@ -68,7 +91,7 @@ class Screen:
         if self.as_json:
             return
         if not text:
-            with _writing():
+            with self._writing():
                 _write("\n")
             return
         from rich.padding import Padding
@@ -125,7 +148,7 @@ class Screen:
             return
         console = self._console(sys.stdout)
         overflow: OverflowMethod | None = "ellipsis" if cut else None
-        with _writing():
+        with self._writing():
             if console.is_terminal:
                 console.print(renderable, no_wrap=cut or None, overflow=overflow)
                 return
@@ -188,8 +211,18 @@ class Screen:
         text = json.dumps(
             value, indent=indent, default=_jsonable, ensure_ascii=encoding not in ("utf-8", "utf8")
         )
-        with _writing():
+        with self._writing():
             _write(text + "\n")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            abandon_output()
+            self._failure = self._failure or _failure_of(error)
+            if not self._enduring:
+                raise self._failure from None
 
     def _console(self, stream: IO[str] | None) -> Console:
         from rich.console import Console
@@ -232,14 +265,19 @@ def warn(message: str) -> None:
             sys.stderr.write(f"Warning: {printable(message)}\n")
 
 
-@contextlib.contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise OutputClosed from None
-    except OSError as error:
-        raise OutputFailed(why=error.strerror or type(error).__name__) from None
+def abandon_output() -> None:
+    """Whatever is still to be flushed goes nowhere; else it fails again at every turn, and Python
+    complains at the very end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _failure_of(error: OSError) -> OutputClosed | OutputFailed:
+    if isinstance(error, BrokenPipeError):
+        return OutputClosed()
+    return OutputFailed(why=error.strerror or type(error).__name__)
 
 
 def _write(text: str) -> None:

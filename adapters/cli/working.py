@@ -37,7 +37,15 @@ def report(outcome: Outcome, screen: Screen) -> None:
 
 
 def work_and_report(log: Turnlog, outcome: Outcome, engine: Engine | None, screen: Screen) -> None:
-    """The outcome, and the thread's turns run, if there is an `engine`, until its slot is free."""
+    """The outcome, and the thread's turns run, if there is an `engine`, until its slot is free.
+
+    The turns run even if the outcome cannot be told: nobody else might run them.
+    """
+    with screen.enduring():
+        _work_and_report(log, outcome, engine, screen)
+
+
+def _work_and_report(log: Turnlog, outcome: Outcome, engine: Engine | None, screen: Screen) -> None:
     from adapters.cli.driving import drive_thread
 
     outcomes.tell(outcome, screen)

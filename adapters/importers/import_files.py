@@ -32,6 +32,8 @@ FORMATS: Final = (
 )
 
 _PROGRESS_BYTES: Final = 256 * 1024
+_ATTEMPTS: Final = 3
+_ADVICE: Final = "Another import may be at this file: import it again when that one is done."
 
 
 def import_paths(
@@ -51,29 +53,54 @@ def import_paths(
     meter = _Meter(found, progress)
     report = ImportReport()
     for file in found:
-        report.files.append(_import_file(file, log, max_event_bytes, meter))
+        report.files.append(_import_with_others(file, log, max_event_bytes, meter))
         meter.file_done(file)
     return report
 
 
-def _import_file(file: Found, log: ImportLog, max_event_bytes: int, meter: _Meter) -> FileReport:
-    report = FileReport(file.path, file.size, problem=file.problem)
-    if file.problem:
-        return report
-    try:
-        log_format = detect(file.path, FORMATS)
-        if log_format is None:
-            report.not_a_log = "no session log" if file.size else "empty"
+def _import_with_others(
+    file: Found, log: ImportLog, max_event_bytes: int, meter: _Meter
+) -> FileReport:
+    """The file, from its start again when another import was faster: what that one appended is
+    known then. What an earlier attempt of ours appended still counts as new."""
+    attempts, appended = 0, 0
+    while True:
+        attempts += 1
+        meter.file_begun()
+        report = FileReport(file.path, file.size, problem=file.problem)
+        overtaken = _is_overtaken(report, log, max_event_bytes, meter)
+        report.known = max(0, report.known - appended)
+        report.new = appended = appended + report.new
+        if not overtaken or attempts == _ATTEMPTS:
             return report
+
+
+def _is_overtaken(report: FileReport, log: ImportLog, max_event_bytes: int, meter: _Meter) -> bool:
+    """Imports a file, and says whether somebody else appended to its thread meanwhile."""
+    try:
+        _import_file(report, log, max_event_bytes, meter)
+    except (Conflict, CommandRecorded) as error:
+        report.problem = f"{error.message} {_ADVICE}"
+        return True
+    return False
+
+
+def _import_file(report: FileReport, log: ImportLog, max_event_bytes: int, meter: _Meter) -> None:
+    """`Conflict` and `CommandRecorded` pass; every other problem is in the report then."""
+    if report.problem:
+        return
+    try:
+        log_format = detect(report.path, FORMATS)
+        if log_format is None:
+            report.not_a_log = "no session log" if report.size else "empty"
+            return
         report.format = log_format.name
-        _tell(
-            report, Session(log_format, file.path.name, report.tally, max_event_bytes), log, meter
-        )
+        session = Session(log_format, report.path.name, report.tally, max_event_bytes)
+        _tell(report, session, log, meter)
     except OSError as error:
         report.problem = f"cannot be read: {error.strerror}"
-    except (FileRewritten, Conflict, CommandRecorded, TooLarge, CorruptEvent) as error:
+    except (FileRewritten, TooLarge, CorruptEvent) as error:
         report.problem = error.message
-    return report
 
 
 def _tell(report: FileReport, session: Session, log: ImportLog, meter: _Meter) -> None:
@@ -113,6 +140,10 @@ class _Meter:
         self._bytes_before = 0  # of the files that are done
         self._bytes_in_file = 0
         self._told = 0
+
+    def file_begun(self) -> None:
+        """A file is read from its start, perhaps again."""
+        self._bytes_in_file = 0
 
     def advance(self, path: Path, size: int) -> None:
         """`size` more bytes of the file at `path` have been read."""

@@ -141,7 +141,7 @@ def _send(
     from adapters.cli.starting import start_thread
     from adapters.cli.working import load_engine, work_and_report
 
-    with session(screen) as log:
+    with session(screen) as log, screen.enduring():
         runs = load_engine(log, *engine) if engine else None
         if sending.thread is None:
             outcome = start_thread(

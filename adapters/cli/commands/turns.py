@@ -47,7 +47,7 @@ def interrupt(
     from adapters.cli.working import load_engine, work_and_report
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
+    with session(screen) as log, screen.enduring():
         thread_id = find_thread(thread, log)
         runs = None if no_run else load_engine(log, engine, script)
         turn_id = find_turn(turn, thread_id, log, command_id)
@@ -130,7 +130,7 @@ def run(
     from adapters.cli.working import as_document, load_engine, tell_end
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
+    with session(screen) as log, screen.enduring():
         runs = load_engine(log, engine, script)
         if thread is None:
             driven = drive_pending(log, runs, screen)

@@ -183,6 +183,11 @@ class TestNewerLogs:
         assert newer[:16] in ran.out
         assert "Warning: " in ran.err
 
+    @pytest.mark.usefixtures("newer")
+    def test_a_command_that_looks_twice_warns_once(self, cli: Cli) -> None:
+        for _ in range(2):
+            assert cli("show", "last").ok().err.count("Warning: ") == 1
+
     def test_a_newer_version_of_a_known_event(self, cli: Cli, database: Database) -> None:
         thread_id = add_event(cli, database, "thread.archived", {"v": 2, "shelf": 3})
         ran = cli("submit", thread_id, "Hello", "--json")

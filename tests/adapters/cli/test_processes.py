@@ -22,6 +22,10 @@ from tests.fixtures.server import OwnServer
 PATIENCE_SECONDS = 60
 SHORT_LEASE = {"TURNLOG_LEASE_SECONDS": "1"}
 
+# PYTHONUNBUFFERED: with a buffer, what could not be written is still there to fail again.
+BUFFERING = [pytest.param("", id="buffered"), pytest.param("1", id="unbuffered")]
+no_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+
 
 @pytest.fixture
 def endless(tmp_path: Path) -> str:
@@ -221,17 +225,19 @@ class TestOutput:
         ran = shell(cli, "--help | head -1")
         assert (ran.returncode, ran.stderr) == (0, "")
 
+    @pytest.mark.parametrize("unbuffered", BUFFERING)
     def test_a_turn_goes_on_when_nobody_reads_any_more(
-        self, cli: Cli, database: Database, endless: str
+        self, cli: Cli, database: Database, endless: str, unbuffered: str
     ) -> None:
         args = ("submit", "--new", "endless", "--script", endless)
-        with running(cli, database, *args) as process:
+        env = {"PYTHONUNBUFFERED": unbuffered}
+        with running(cli, database, *args, env=env) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             process.stdout.close()
             cli("submit", "last", "Next", "--delivery", "queue", "--no-run").ok()
             cli("interrupt", "last", "--queued", "continue", "--no-run").ok()
-            assert process.wait(PATIENCE_SECONDS) == 0
+            assert process.wait(PATIENCE_SECONDS) == 141
             assert process.stderr.read() == ""
         ends = [turn["status"] for turn in cli.document("show", "last")["turns"]]
         assert ends == ["interrupted", "completed"]
@@ -243,14 +249,44 @@ class TestOutput:
             assert ran.returncode == 0
             assert "Traceback" not in ran.stdout + ran.stderr
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-    def test_a_full_disk_is_said(self, cli: Cli) -> None:
+    @no_full_disk
+    @pytest.mark.parametrize("unbuffered", BUFFERING)
+    def test_a_full_disk_is_said(self, cli: Cli, unbuffered: str) -> None:
         new_thread(cli)
         for command in ("threads", "threads --json", "--help", "--version"):
-            ran = shell(cli, f"{command} > /dev/full")
+            ran = shell(cli, f"{command} > /dev/full", unbuffered)
             assert ran.returncode == 1
             assert "No space left on device" in ran.stderr
             assert len(ran.stderr.splitlines()) == 1
+
+    @no_full_disk
+    @pytest.mark.parametrize("unbuffered", BUFFERING)
+    def test_a_full_disk_keeps_no_turn_from_its_end(self, cli: Cli, unbuffered: str) -> None:
+        def status(command: str) -> str:
+            ran = shell(cli, f"{command} > /dev/full", unbuffered)
+            assert ran.returncode == 1
+            assert "No space left on device" in ran.stderr
+            assert len(ran.stderr.splitlines()) == 1
+            return str(cli.document("show", "last")["turns"][-1]["status"])
+
+        assert status("submit --new x") == "completed"
+        assert status("submit last y") == "completed"
+        cli("submit", "last", "z", "--no-run").ok()
+        assert status("interrupt last") == "interrupted"
+        cli("submit", "last", "z", "--no-run").ok()
+        assert status("run") == "completed"
+
+    @pytest.mark.parametrize("unbuffered", BUFFERING)
+    def test_a_reader_of_one_line_keeps_no_turn_from_its_end(
+        self, cli: Cli, tmp_path: Path, unbuffered: str
+    ) -> None:
+        script = tmp_path / "long.json"
+        step = {"do": "run", "command": "x" * 1000, "output": "y" * 1000}
+        script.write_text(json.dumps({"steps": [step] * 60}))
+        ran = shell(cli, f"submit --new x --script {script} | head -1", unbuffered)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert len(ran.stdout.splitlines()) == 1
+        assert cli.document("show", "last")["turns"][-1]["status"] == "completed"
 
     def test_an_encoding_without_our_characters_is_no_obstacle(self, cli: Cli) -> None:
         new_thread(cli, "“déjà vu” 標題")
@@ -264,9 +300,10 @@ class TestOutput:
         assert "\x1b" not in cli.process("show", "last", env={"TERM": "xterm-256color"}).out
 
 
-def shell(cli: Cli, command: str) -> subprocess.CompletedProcess[str]:
+def shell(cli: Cli, command: str, unbuffered: str = "") -> subprocess.CompletedProcess[str]:
     """A command line with redirections."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), **cli.env}
+    more = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    env = {**os.environ, **more, **cli.env}
     return subprocess.run(
         ["sh", "-c", f"{sys.executable} -P -m adapters.cli.main {command}"],
         env=env,

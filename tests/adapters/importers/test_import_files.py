@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from adapters.event_log import RecordedLog
 from adapters.importers.import_files import import_paths
 from adapters.importers.report import FileReport, ImportReport, Progress
 from domain.events.prompt import PromptAdmitted
+from domain.ports import Recorded, Uncommitted
 from tests.adapters.importers.logs import (
     SESSION,
     Importing,
     answer,
     assistant,
+    check_tally,
     done,
     jsonl,
     meta,
@@ -148,6 +152,48 @@ def thread_of(importing: Importing) -> str:
     told = importing.bring(ROLLOUT)
     assert told.report.thread_id is not None
     return told.report.thread_id
+
+
+class Overtaken:
+    """A log to which another import of the same files appends each time before we do."""
+
+    def __init__(self, log: RecordedLog, times: int) -> None:
+        self._log = log
+        self._left = times
+        self.read_thread = log.read_thread
+
+    def append(self, entries: Sequence[Uncommitted], *, expected_seq: int) -> tuple[Recorded, ...]:
+        if self._left:
+            self._left -= 1
+            # The other one is at another place of the file each time: one command further.
+            ours = entries[0].event.command_id
+            first = [entry for entry in entries if entry.event.command_id == ours]
+            self._log.append(first, expected_seq=expected_seq)
+        return self._log.append(entries, expected_seq=expected_seq)
+
+
+def test_a_file_that_two_imports_are_at_is_whole_in_the_end(importing: Importing) -> None:
+    path = importing.folder / f"{SESSION}.jsonl"
+    path.write_bytes(ROLLOUT)
+    (file,) = import_paths([path], Overtaken(importing.log, 2)).files
+    assert file.problem is None
+    assert file.new > 0
+    assert file.known > 0
+    assert file.new + file.known == file.events.total()
+    check_tally(file)
+    again = importing.bring(ROLLOUT)
+    assert (again.report.new, again.report.known) == (0, file.events.total())
+
+
+def test_an_import_that_is_overtaken_again_and_again_gives_up(importing: Importing) -> None:
+    path = importing.folder / f"{SESSION}.jsonl"
+    path.write_bytes(ROLLOUT)
+    seen: list[Progress] = []
+    (file,) = import_paths([path], Overtaken(importing.log, 3), seen.append).files
+    assert file.problem is not None
+    assert "import it again when that one is done" in file.problem
+    assert seen[-1].bytes_done == seen[-1].bytes_total
+    assert importing.bring(ROLLOUT).report.problem is None
 
 
 # ── Sizes ─────────────────────────────────────────────────────────────────────────────────────────
