@@ -6,7 +6,7 @@ import pytest
 
 from domain.decide.items import ItemEnd
 from domain.errors import ItemNotOpen, TurnNotActive
-from domain.events.item import ItemCompleted, ItemFailed, ItemStarted
+from domain.events.item import ItemCompleted, ItemFailed, ItemInterrupted, ItemStarted
 from domain.outcome import Outcome
 from tests.domain.given import Given, Row, check, given
 from tests.domain.steps import (
@@ -87,9 +87,16 @@ def test_items(row: Row) -> None:
 def test_an_item_ends_in_one_of_three_ways(end: ItemEnd, line: str) -> None:
     def step(world: World) -> Outcome:
         begun = [e.event.item_id for e in world.history() if isinstance(e.event, ItemStarted)][-1]
-        return world.service.end_item(THREAD, world.turn("A"), begun, end, text="out", reason="why")
+        return world.service.end_item(
+            THREAD, world.turn("A"), begun, end, text="out", result={"n": 1}, reason="why"
+        )
 
-    given(submit("A"), start_item("A")).when(step).then(line)
+    past = given(submit("A"), start_item("A"))
+    past.when(step).then(line)
+    step(world := past.world())
+    ended = world.history()[-1].event
+    assert isinstance(ended, ItemCompleted | ItemFailed | ItemInterrupted)
+    assert (ended.text, ended.result) == ("out", {"n": 1})
 
 
 @pytest.mark.parametrize("past", [BUSY, given(submit("A"), start_item("A"))], ids=["none", "one"])

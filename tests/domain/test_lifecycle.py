@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from domain.command import Command
+from domain.decide.lifecycle import decide_create
 from domain.errors import (
     InvalidArgument,
     ThreadBusy,
@@ -16,6 +18,7 @@ from domain.errors import (
 )
 from domain.events.thread import Origin, ThreadCreated
 from domain.options import ThreadSettings, TurnOptions
+from domain.thread import Thread, evolve
 from tests.domain.given import Row, check, given, runs
 from tests.domain.render import lines
 from tests.domain.steps import (
@@ -231,3 +234,12 @@ def test_ids_a_command_names_are_checked_before_anything_else(bad: str) -> None:
         with pytest.raises(InvalidArgument) as caught:
             ask()
         caught.value.message.encode()
+
+
+def test_an_imported_thread_says_where_it_comes_from() -> None:
+    origin = Origin(kind="imported", format="x", native_id="n")
+    command = Command("cmd_1", "import", START, b"")
+    (created,) = decide_create("T", ThreadSettings(), origin, command, Thread(THREAD))
+    assert isinstance(created, ThreadCreated)
+    assert created.origin == origin
+    assert evolve(Thread(THREAD), created).imported

@@ -12,7 +12,7 @@ from domain.events.base import Json
 from domain.events.item import ItemCompleted
 from domain.events.prompt import PromptAdmitted
 from tests.domain.given import check, given
-from tests.domain.steps import queue, submit
+from tests.domain.steps import finish, queue, start_item, submit
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=600)
 
@@ -107,3 +107,30 @@ def test_what_is_nested_too_deep_is_cut_off_and_says_so(levels: int) -> None:
     world = given(submit("A")).world()
     world.service.start_item("thr_1", world.turn("A"), "tool_call", "deep", detail=value)
     check(world)
+
+
+@pytest.mark.parametrize("length", [text.ERROR_LIMIT - 1, text.ERROR_LIMIT, text.ERROR_LIMIT + 1])
+def test_an_error_is_kept_whole_up_to_the_limit(length: int) -> None:
+    """An end that could not be stored would leave its turn open for ever."""
+    kept = text.shorten_error("x" * length)
+    assert len(kept) == min(length, text.ERROR_LIMIT)
+    assert kept.endswith("…") == (length > text.ERROR_LIMIT)
+
+
+def test_an_engine_s_endless_error_ends_its_turn_and_its_items_all_the_same() -> None:
+    world = given(submit("A"), start_item("A")).world()
+    finish("A", "failed", "boom" * 1_000_000)(world)
+    assert all(len(e.event.model_dump_json()) < 70_000 for e in world.history())
+    assert world.state().turn is None
+
+
+def test_json_is_kept_down_to_the_deepest_level_allowed() -> None:
+    def nested(levels: int) -> Json:
+        value: Json = {"a": 1}
+        for _ in range(levels - 1):
+            value = {"a": value}
+        return value
+
+    whole = nested(text.MAX_DEPTH + 1)
+    assert text.clean_json(whole) == whole
+    assert "nested deeper" in repr(text.clean_json(nested(text.MAX_DEPTH + 2)))

@@ -140,6 +140,59 @@ def test_a_story_that_is_wrong_somewhere_stops_at_the_same_event_however_it_is_c
         assert_cuts_do_not_matter(shared, STORY, kind, place, [7, 1000])
 
 
+@pytest.mark.parametrize(
+    ("moved", "before"),
+    [
+        ("thread.rolled_back", "turn.started"),
+        ("thread.created", "queue.held"),
+        ("prompt.promoted", "prompt.admitted"),
+        ("queue.held", "prompt.admitted"),
+        ("item.completed", "item.started"),
+        ("turn.completed", "turn.started"),
+        ("turn.steered", "turn.started"),
+    ],
+)
+def test_an_event_before_the_one_it_needs_stops_them_there(
+    shared: Tables, moved: str, before: str
+) -> None:
+    lines = damaged(STORY, "swap", len(STORY.entries) - 1)  # as it is
+    line = next(line for line in lines if line.type == moved)
+    lines.remove(line)
+    lines.insert(next(i for i, other in enumerate(lines) if other.type == before), line)
+    assert_stops_at(shared, lines, 1 + (0 if moved == "thread.created" else lines.index(line)))
+
+
+@pytest.mark.parametrize("event", ALL, ids=lambda event: event.name)
+def test_an_event_that_is_there_twice_in_a_row_stops_them_or_changes_nothing(
+    shared: Tables, event: type[Event]
+) -> None:
+    lines = damaged(STORY, "swap", len(STORY.entries) - 1)  # as it is
+    place = next(i for i, line in enumerate(lines) if line.type == event.name)
+    lines.insert(place, lines[place])
+    harmless = {
+        "thread.updated",
+        "thread.archived",
+        "thread.unarchived",
+        "thread.rolled_back",
+        "queue.held",
+        "queue.released",
+        "turn.steered",
+        "turn.interrupt_requested",
+    }
+    assert_stops_at(shared, lines, None if event.name in harmless else place + 2)
+
+
+def assert_stops_at(shared: Tables, lines: Sequence[Line], position: int | None) -> None:
+    """The tables stop before that position, or not at all, in whatever steps they come there."""
+    shared.empty_log()
+    with shared.pool.connection() as connection:
+        write(connection, lines)
+    assert applied(shared, 1) == applied(shared, 1000)
+    status = shared.session.status()
+    stopped = len(lines) if position is None else position - 1
+    assert (status.position, status.failed_position) == (stopped, position)
+
+
 @pytest.mark.parametrize("event", ALL, ids=lambda event: event.name)
 def test_an_event_of_a_newer_version_is_not_taken_for_what_it_was(
     shared: Tables, event: type[Event]
