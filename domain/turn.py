@@ -40,7 +40,6 @@ class Turn:
     steerable: bool
     interrupt: QueuePolicy | None = None
     open_items: tuple[OpenItem, ...] = ()
-    ended: bool = False
     version: int = 1
 
     def open_item(self, item_id: str) -> OpenItem:
@@ -66,19 +65,15 @@ def _apply(event: TurnEvent, turn: Turn) -> Turn:
     raise TypeError(f"a turn does not know {type(event).__name__}")
 
 
-@_apply.register
-def _(event: TurnSteered, turn: Turn) -> Turn:
-    return turn
+@_apply.register(TurnSteered)
+@_apply.register(TurnCompleted)
+def _(event: TurnSteered | TurnCompleted, turn: Turn) -> Turn:
+    return turn  # the thread's state tells the rest
 
 
 @_apply.register
 def _(event: TurnInterruptRequested, turn: Turn) -> Turn:
     return replace(turn, interrupt=event.queued)
-
-
-@_apply.register
-def _(event: TurnCompleted, turn: Turn) -> Turn:
-    return replace(turn, ended=True)
 
 
 @_apply.register

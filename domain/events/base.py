@@ -23,6 +23,7 @@ Json = dict[str, JsonValue]
 
 
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Ordinal = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 
 
 class Usage(Value):
@@ -56,8 +57,8 @@ class Source(Value):
     """
 
     format: str
-    line: int
-    part: int = 1
+    line: Ordinal
+    part: Ordinal = 1
     record: str | None = None
     time: AwareDatetime | None = None
     inferred: bool = False
