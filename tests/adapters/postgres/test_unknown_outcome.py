@@ -133,15 +133,9 @@ def test_every_append_of_a_lost_batch_gets_its_own_outcome(
 def test_nobody_knows_while_the_database_stays_away(
     session: WriterSession, proxy: Proxy, connection: Connection
 ) -> None:
-    def go_away() -> None:
-        assert proxy.struck.wait(10)
-        proxy.stop()
-
-    absence = threading.Thread(target=go_away)
-    absence.start()
+    proxy.on_strike = proxy.stop
     proxy.lose_reply(b"thr_a")
     [outcome] = session.write([Append(records("thr_a", 1, 1))])
-    absence.join()
     assert isinstance(outcome, AppendOutcomeUnknown)
     assert "Look the command up before sending it again" in str(outcome)
     assert len(log_of(connection)) == 3  # it was written, as it happens
@@ -151,15 +145,12 @@ def test_a_database_that_comes_back_in_time_is_asked(
     session: WriterSession, proxy: Proxy, connection: Connection
 ) -> None:
     def away_for_a_moment() -> None:
-        assert proxy.struck.wait(10)
         proxy.stop()
         threading.Timer(0.2, proxy.start).start()
 
-    absence = threading.Thread(target=away_for_a_moment)
-    absence.start()
+    proxy.on_strike = away_for_a_moment
     proxy.lose_reply(b"thr_a")
     [outcome] = session.write([Append(records("thr_a", 1, 1))])
-    absence.join()
     assert isinstance(outcome, Written)
     assert outcome.entries(records("thr_a", 1, 1)) == log_of(connection)[2:]
 
