@@ -196,15 +196,23 @@ def test_a_caller_interrupted_while_it_waits_holds_up_nobody(stage: Stage) -> No
     first = stage.lead()
 
     main_thread = threading.get_ident()
+    has_been_heard = threading.Event()
 
     def press_ctrl_c() -> None:
         while not stage.writer._waiting:
             time.sleep(0.0005)
-        signal.pthread_kill(main_thread, signal.SIGINT)
+        # Python does not hear a signal that comes just before it goes to sleep on the lock.
+        while stage.writer._waiting and not has_been_heard.wait(0.01):
+            signal.pthread_kill(main_thread, signal.SIGINT)
 
-    threading.Thread(target=press_ctrl_c).start()
+    impatient = threading.Thread(target=press_ctrl_c)
+    impatient.start()
     with pytest.raises(KeyboardInterrupt):
-        stage.writer.write(append("interrupted"))
+        try:
+            stage.writer.write(append("interrupted"))
+        finally:
+            has_been_heard.set()
+            impatient.join()
     behind = stage.call("behind")
     stage.gate.let_through(2)
     assert first.result(10) is behind.result(10) is WRITTEN
