@@ -10,7 +10,6 @@ from adapters.recorder import LogRecorder
 from adapters.records import (
     MAX_EVENT_BYTES,
     DuplicateCommand,
-    EventTooLarge,
     LogEntry,
     LogRecord,
     SeqConflict,
@@ -42,30 +41,34 @@ class RecordedLog:
         self._max_event_bytes = max_event_bytes
 
     def append(self, entries: Sequence[Uncommitted], *, expected_seq: int) -> tuple[Recorded, ...]:
+        if not entries:
+            return ()
         records = [_record(entry) for entry in entries]
-        self._measure([entry.event for entry in entries], records)
+        if max(len(record.state) for record in records) > min(self._max_event_bytes, STORE_LIMIT):
+            self._measure([entry.event for entry in entries], records)
         try:
-            stored = self._recorder.append(records, expected_seq)
+            written = self._recorder.write(records, expected_seq)
         except (SeqConflict, VersionConflict):
             raise Conflict(thread_id=records[0].thread_id) from None
         except DuplicateCommand:
             raise CommandRecorded(command_id=records[0].command_id) from None
-        except EventTooLarge as error:
-            raise TooLarge(**{**error.details, "what": "event"}) from None
+        first, at = written.first_position, written.recorded_at
         return tuple(
-            _recorded(entry, given.event) for entry, given in zip(stored, entries, strict=True)
+            Recorded(first + i, written.seqs[i], entry.version, at, written.hashes[i], entry.event)
+            for i, entry in enumerate(entries)
         )
 
     def _measure(self, events: Sequence[Event], records: Sequence[LogRecord]) -> None:
         user_messages: set[str] = set()
         for event, record in zip(events, records, strict=True):
+            repeats = isinstance(event, ItemEvent) and event.item_id in user_messages
             if isinstance(event, ItemStarted) and event.input_id is not None:
                 user_messages.add(event.item_id)
-            elif isinstance(event, ItemEvent) and event.item_id in user_messages:
-                continue
-            size = len(record.state)
-            if isinstance(event, BRINGS_CONTENT) and size > self._max_event_bytes:
-                raise TooLarge(what=f"{event.name} event", size=size, limit=self._max_event_bytes)
+            limit = STORE_LIMIT
+            if isinstance(event, BRINGS_CONTENT) and not repeats:
+                limit = min(limit, self._max_event_bytes)
+            if (size := len(record.state)) > limit:
+                raise TooLarge(what=f"{event.name} event", size=size, limit=limit)
 
     def read_thread(
         self, thread_id: str, *, after_seq: int = 0, upto_seq: int | None = None

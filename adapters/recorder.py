@@ -16,8 +16,8 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-from adapters.errors import StoreBusy, StoreUnavailable
-from adapters.records import LogEntry, LogRecord, as_record
+from adapters.errors import StoreBusy, StoreFull, StoreUnavailable
+from adapters.records import LogEntry, LogRecord, Written, as_record, check_append
 
 POLL_INTERVAL: Final = 1.0  # seconds
 
@@ -31,7 +31,8 @@ class LogRecorder(ApplicationRecorder, ABC):
     before n. An append is written whole or not at all.
     """
 
-    @abstractmethod
+    max_event_bytes: int
+
     def append(
         self, records: Sequence[LogRecord], expected_seq: int | None = None
     ) -> list[LogEntry]:
@@ -43,6 +44,16 @@ class LogRecorder(ApplicationRecorder, ABC):
         Raises, with nothing written: DuplicateCommand, SeqConflict, VersionConflict, WrongThread
         (in this order of precedence), EventTooLarge, InvalidRecord, StoreBusy, StoreUnavailable.
         Raises AppendOutcomeUnknown when it could not be found out whether they were written.
+        """
+        check_append(records, expected_seq, self.max_event_bytes)
+        return self.write(records, expected_seq).entries(records) if records else []
+
+    @abstractmethod
+    def write(self, records: Sequence[LogRecord], expected_seq: int | None = None) -> Written:
+        """`append` without its checks, and with nothing but the numbers for an answer.
+
+        For one record or more that are known to be in order: events our own codec encoded. (The
+        database checks most of it once more, in its own words.)
         """
 
     @abstractmethod
@@ -172,7 +183,7 @@ class LogSubscription(_Subscription):
     def _pull_if_the_store_is_there(self) -> None:
         try:
             self._pull()
-        except (StoreUnavailable, StoreBusy) as error:
+        except (StoreUnavailable, StoreBusy, StoreFull) as error:
             if not self._store_is_away:
                 logger.warning("subscription waits for the store: %s", error)
             self._store_is_away = True

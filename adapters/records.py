@@ -134,6 +134,29 @@ def as_entry(
     )
 
 
+@dataclass(frozen=True)
+class Written:
+    """The numbers an append was given: those of its records are in the order of its records."""
+
+    first_position: int
+    seqs: Sequence[int]
+    hashes: Sequence[bytes]
+    recorded_at: datetime
+
+    def entries(self, records: Sequence[LogRecord]) -> list[LogEntry]:
+        """The records as entries of the log."""
+        return [
+            as_entry(
+                record,
+                position=self.first_position + i,
+                seq=self.seqs[i],
+                recorded_at=self.recorded_at,
+                hash_=self.hashes[i],
+            )
+            for i, record in enumerate(records)
+        ]
+
+
 def chain_hash(previous: bytes, entry: LogEntry) -> bytes:
     """The hash `entry` must have when `previous` is the hash before it in its thread.
 

@@ -1,15 +1,44 @@
-"""Folded threads, kept in memory and brought forward by new events only."""
+"""Folded threads, kept in memory and brought forward by new events only.
+
+A thread that is not in memory begins from its snapshot, if it has one; so a long thread is read
+whole only once in its life.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
+from adapters.errors import StoreError
 from domain.ports import EventLog
 from domain.thread import Thread, fold
 
 DEFAULT_CAPACITY: Final = 4096  # threads
+# A snapshot is taken after so many events, or an eighth of the thread's if that is more: all
+# snapshots of a thread together are then a small part of its log, however long it gets.
+SNAPSHOT_EVENTS: Final = 500
+SNAPSHOT_PART: Final = 8
+
+logger = logging.getLogger("turnlog.snapshots")
+
+
+class Snapshots(Protocol):
+    """Folded threads that outlive the process. They may be deleted at any time."""
+
+    def load(self, thread_id: str) -> Thread | None:
+        """The newest one of that thread, if any."""
+        ...
+
+    def save(self, thread: Thread) -> None:
+        """Keep this one, unless there is a newer one."""
+        ...
+
+
+class _Known(NamedTuple):
+    thread: Thread
+    saved_seq: int  # of its snapshot; 0 for none
 
 
 class CachedThreads:
@@ -20,32 +49,68 @@ class CachedThreads:
     an append is accepted only at the `seq` it was decided on.
     """
 
-    def __init__(self, log: EventLog, capacity: int = DEFAULT_CAPACITY) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        snapshots: Snapshots | None = None,
+        *,
+        capacity: int = DEFAULT_CAPACITY,
+    ) -> None:
         self._log = log
+        self._snapshots = snapshots
         self._capacity = capacity
         self._lock = Lock()
-        self._states: OrderedDict[str, Thread] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
     def remembered(self, thread_id: str) -> Thread | None:
         with self._lock:
-            thread = self._states.get(thread_id)
-            if thread is not None:
-                self._states.move_to_end(thread_id)
-            return thread
+            known = self._known.get(thread_id)
+            if known is None:
+                return None
+            self._known.move_to_end(thread_id)
+            return known.thread
 
     def current(self, thread_id: str) -> Thread:
-        thread = self.remembered(thread_id) or Thread(thread_id)
+        thread = self.remembered(thread_id)
+        saved_seq = 0
+        if thread is None:
+            thread = self._load(thread_id) or Thread(thread_id)
+            saved_seq = thread.seq
         recorded = self._log.read_thread(thread_id, after_seq=thread.seq)
         thread = fold(thread, (entry.event for entry in recorded))
         if thread.exists:
-            self.remember(thread)
+            self._remember(thread, saved_seq)
         return thread
 
     def remember(self, thread: Thread) -> None:
+        self._remember(thread, 0)
+
+    def _remember(self, thread: Thread, saved_seq: int) -> None:
         with self._lock:
-            known = self._states.get(thread.thread_id)
-            if known is None or known.seq < thread.seq:
-                self._states[thread.thread_id] = thread
-                self._states.move_to_end(thread.thread_id)
-            if len(self._states) > self._capacity:
-                self._states.popitem(last=False)
+            known = self._known.get(thread.thread_id)
+            if known is not None:
+                if known.thread.seq >= thread.seq:
+                    return
+                saved_seq = max(saved_seq, known.saved_seq)
+            is_due = thread.seq - saved_seq >= max(SNAPSHOT_EVENTS, thread.seq // SNAPSHOT_PART)
+            # Noted before it is done: nobody else does it too, and if it fails, not every command
+            # of the thread tries again.
+            seq = thread.seq if is_due else saved_seq
+            self._known[thread.thread_id] = _Known(thread, seq)
+            self._known.move_to_end(thread.thread_id)
+            if len(self._known) > self._capacity:
+                self._known.popitem(last=False)
+        if is_due:
+            self._save(thread)
+
+    def _load(self, thread_id: str) -> Thread | None:
+        return None if self._snapshots is None else self._snapshots.load(thread_id)
+
+    def _save(self, thread: Thread) -> None:
+        if self._snapshots is None:
+            return
+        try:
+            self._snapshots.save(thread)
+        except StoreError as error:
+            # What it is for has been done, and it will be tried again later.
+            logger.warning("no snapshot of %s: %s", thread.thread_id, error)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from domain import ids
 
@@ -21,7 +21,7 @@ class Header(TypedDict):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Command:
     """One command: its id (what a retry repeats), its actor, the time, and 16 random bytes.
 
@@ -46,8 +46,7 @@ class Command:
 def body_hash(name: str, body: Mapping[str, object]) -> str:
     """SHA-256, in hex, of a command's name and arguments: what tells a retry from a conflict."""
     # Lone surrogates may still be in here: the body is what the client sent, not what is stored.
-    text = json.dumps([name, body], sort_keys=True, separators=(",", ":"), default=_plain)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode([name, body]).encode("ascii")).hexdigest()
 
 
 def _plain(value: object) -> object:
@@ -55,3 +54,6 @@ def _plain(value: object) -> object:
     if dump is None:
         raise TypeError(f"{type(value).__name__} cannot be part of a command's body")
     return dump(mode="json")
+
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)

@@ -17,6 +17,7 @@ from domain.ports import (
     Conflict,
     Entropy,
     EventLog,
+    Pause,
     Threads,
     Uncommitted,
 )
@@ -27,10 +28,14 @@ Decide = Callable[[Command, Thread], tuple[Event, ...]]
 # Each lost attempt means that another writer of the thread got through, so this is not reached
 # unless something hammers one thread; then the caller is told instead of starving.
 MAX_ATTEMPTS: Final = 64
+# A first conflict is decided again at once. Those who meet again and again wait, each for a random
+# time that grows, so that they do not meet once more: the whole is over in a few seconds.
+FIRST_PAUSE_SECONDS: Final = 0.001
+LONGEST_PAUSE_SECONDS: Final = 0.05
 MAX_ACTOR_LENGTH: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Intent:
     """A command as it is asked for. `name` and `body` are what a retry must repeat.
 
@@ -49,14 +54,26 @@ class Intent:
     thread_chosen: bool = True
 
 
+def _at_once(_seconds: float) -> None:
+    """For a log in memory, where nothing takes time."""
+
+
 class Execution:
     """Runs intents against the log. Safe to share between threads of a process."""
 
-    def __init__(self, log: EventLog, threads: Threads, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        threads: Threads,
+        clock: Clock,
+        entropy: Entropy,
+        pause: Pause = _at_once,
+    ) -> None:
         self._log = log
         self._threads = threads
         self._clock = clock
         self._entropy = entropy
+        self._pause = pause
 
     def thread(self, thread_id: str) -> Thread:
         """The thread as it is now; `ThreadNotFound`."""
@@ -78,7 +95,7 @@ class Execution:
             intent.key, _checked_actor(intent.actor), self._clock.now(), self._entropy.bytes()
         )
         remembered = self._threads.remembered(ids.check("thr", intent.thread_id))
-        for _ in range(MAX_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             thread = remembered or self._threads.current(intent.thread_id)
             try:
                 events = intent.decide(command, thread.native())
@@ -99,9 +116,15 @@ class Execution:
                     if answer := self._answer(replace(intent, retryable=True), receipt):
                         return answer
                 except Conflict:
-                    pass
+                    self._back_off(attempt)
             remembered = None
         raise ThreadContended(thread_id=intent.thread_id, attempts=MAX_ATTEMPTS)
+
+    def _back_off(self, attempt: int) -> None:
+        if attempt == 0:
+            return
+        longest = min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
+        self._pause(longest * self._entropy.bytes()[0] / 256)
 
     def _append(self, events: Sequence[Event], thread: Thread) -> Outcome:
         entries, after = number(events, thread)

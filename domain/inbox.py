@@ -7,16 +7,17 @@ head (L3). All functions are pure.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from domain.events.prompt import PromptAdmitted
 from domain.options import Delivery, TurnOptions
+from domain.replacing import replace
 
 WaitingState = Literal["pending", "held"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prompt:
     """A prompt that waits: `pending` for its turn, or `held` until released."""
 

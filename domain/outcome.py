@@ -21,7 +21,7 @@ from domain.events.turn import TurnCompleted, TurnStarted, TurnStatus, TurnSteer
 from domain.ports import Recorded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Admission:
     """The prompt the command admitted. `held` counts those on hold at that moment (L11)."""
 
@@ -51,7 +51,7 @@ class Delivered:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """The effects of one command.
 
@@ -80,58 +80,78 @@ class Outcome:
 
 def outcome_of(recorded: Sequence[Recorded]) -> Outcome:
     """The outcome of the command whose events these are, in order; there is at least one."""
+    effects = _Effects()
+    for entry in recorded:
+        _add(entry, effects)
     last = recorded[-1]
-    outcome = Outcome(
+    return Outcome(
         thread_id=last.event.thread_id,
         command_id=last.event.command_id,
         seq=last.seq,
         position=last.position,
+        admission=effects.admission,
+        started_turn_id=effects.started_turn_id,
+        ended_turn_id=effects.ended_turn_id,
+        ended_status=effects.ended_status,
+        item_ids=tuple(effects.item_ids),
+        delivered=tuple(effects.delivered),
+        held=tuple(effects.held),
+        released=tuple(effects.released),
+        withdrawn=tuple(effects.withdrawn),
     )
-    for entry in recorded:
-        outcome = _add(entry, outcome)
-    return outcome
 
 
-def _add(entry: Recorded, outcome: Outcome) -> Outcome:
+@dataclass(slots=True)
+class _Effects:
+    """An outcome in the making: one object that changes, as every command makes one."""
+
+    admission: Admission | None = None
+    started_turn_id: str | None = None
+    ended_turn_id: str | None = None
+    ended_status: TurnStatus | None = None
+    item_ids: list[str] = field(default_factory=list)
+    delivered: list[Delivered] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+    withdrawn: list[Withdrawn] = field(default_factory=list)
+
+
+def _add(entry: Recorded, effects: _Effects) -> None:
     match entry.event:
+        case ItemStarted() as event:
+            effects.item_ids.append(event.item_id)
+        case ItemCompleted() as event:
+            _complete(event, effects)
         case PromptAdmitted() as event:
             admission = Admission(event.input_id, entry.seq, event.held, event.replaced)
-            return replace(outcome, admission=admission)
+            effects.admission = admission
         case PromptPromoted() as event:
-            return _promote(event, entry.seq, outcome)
+            _promote(event, entry.seq, effects)
         case PromptWithdrawn() as event:
-            gone = Withdrawn(event.input_id, event.text)
-            return replace(outcome, withdrawn=(*outcome.withdrawn, gone))
+            effects.withdrawn.append(Withdrawn(event.input_id, event.text))
         case QueueHeld() as event:
-            return replace(outcome, held=(*outcome.held, *event.input_ids))
+            effects.held.extend(event.input_ids)
         case QueueReleased() as event:
-            return replace(outcome, released=(*outcome.released, *event.input_ids))
+            effects.released.extend(event.input_ids)
         case TurnStarted() as event:
-            return replace(outcome, started_turn_id=event.turn_id)
+            effects.started_turn_id = event.turn_id
         case TurnSteered() as event:
-            steer = Delivered(event.input_id, event.item_id, "")
-            return replace(outcome, delivered=(*outcome.delivered, steer))
+            effects.delivered.append(Delivered(event.input_id, event.item_id, ""))
         case TurnCompleted() as event:
-            return replace(outcome, ended_turn_id=event.turn_id, ended_status=event.status)
-        case ItemStarted() as event:
-            return replace(outcome, item_ids=(*outcome.item_ids, event.item_id))
-        case ItemCompleted() as event:
-            return _complete(event, outcome)
+            effects.ended_turn_id, effects.ended_status = event.turn_id, event.status
         case _:
-            return outcome
+            pass
 
 
-def _promote(event: PromptPromoted, seq: int, outcome: Outcome) -> Outcome:
-    admission = outcome.admission
-    if admission is None or admission.input_id != event.input_id:
-        return outcome
-    promoted = replace(admission, state="promoted", turn_id=event.turn_id, promoted_seq=seq)
-    return replace(outcome, admission=promoted)
+def _promote(event: PromptPromoted, seq: int, effects: _Effects) -> None:
+    admission = effects.admission
+    if admission is not None and admission.input_id == event.input_id:
+        effects.admission = replace(
+            admission, state="promoted", turn_id=event.turn_id, promoted_seq=seq
+        )
 
 
-def _complete(event: ItemCompleted, outcome: Outcome) -> Outcome:
-    delivered = tuple(
-        replace(steer, text=event.text or "") if steer.item_id == event.item_id else steer
-        for steer in outcome.delivered
-    )
-    return replace(outcome, delivered=delivered)
+def _complete(event: ItemCompleted, effects: _Effects) -> None:
+    for place, steer in enumerate(effects.delivered):
+        if steer.item_id == event.item_id:
+            effects.delivered[place] = replace(steer, text=event.text or "")

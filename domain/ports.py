@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from domain.errors import TurnlogError
 from domain.events.base import Event, ItemKind, Json, Usage
@@ -22,16 +22,14 @@ class CommandRecorded(TurnlogError):
     """Command {command_id} is in the log already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Uncommitted:
+class Uncommitted(NamedTuple):
     """An event to append, and its version in its aggregate."""
 
     event: Event
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An event in the log: `position` in all, `seq` in its thread, `version` in its aggregate."""
 
     position: int
@@ -86,6 +84,12 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Now, in UTC."""
         ...
+
+
+class Pause(Protocol):
+    """Lets that time pass."""
+
+    def __call__(self, seconds: float, /) -> None: ...
 
 
 class Entropy(Protocol):

@@ -5,7 +5,7 @@ The state is kept while the turn holds the slot; afterwards nothing may be appen
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import singledispatch
 
 from domain.errors import ItemNotOpen
@@ -19,6 +19,7 @@ from domain.events.turn import (
     TurnSteered,
 )
 from domain.options import QueuePolicy, TurnOptions
+from domain.replacing import replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class OpenItem:
     kind: ItemKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Turn:
     """The active turn. `version` counts its events; `interrupt` is the policy, once asked for."""
 
@@ -57,32 +58,34 @@ def started(event: TurnStarted) -> Turn:
 
 def evolve(turn: Turn, event: TurnEvent) -> Turn:
     """`turn` after `event`, which must be its next one."""
-    return replace(_apply(event, turn), version=turn.version + 1)
+    return _apply(event, turn, turn.version + 1)
 
 
 @singledispatch
-def _apply(event: TurnEvent, turn: Turn) -> Turn:
+def _apply(event: TurnEvent, turn: Turn, version: int) -> Turn:
     raise TypeError(f"a turn does not know {type(event).__name__}")
 
 
 @_apply.register(TurnSteered)
 @_apply.register(TurnCompleted)
-def _(event: TurnSteered | TurnCompleted, turn: Turn) -> Turn:
-    return turn  # the thread's state tells the rest
+def _(_event: TurnSteered | TurnCompleted, turn: Turn, version: int) -> Turn:
+    return replace(turn, version=version)  # the thread's state tells the rest
 
 
 @_apply.register
-def _(event: TurnInterruptRequested, turn: Turn) -> Turn:
-    return replace(turn, interrupt=event.queued)
+def _(event: TurnInterruptRequested, turn: Turn, version: int) -> Turn:
+    return replace(turn, interrupt=event.queued, version=version)
 
 
 @_apply.register
-def _(event: ItemStarted, turn: Turn) -> Turn:
-    return replace(turn, open_items=(*turn.open_items, OpenItem(event.item_id, event.kind)))
+def _(event: ItemStarted, turn: Turn, version: int) -> Turn:
+    items = (*turn.open_items, OpenItem(event.item_id, event.kind))
+    return replace(turn, open_items=items, version=version)
 
 
 @_apply.register(ItemCompleted)
 @_apply.register(ItemFailed)
 @_apply.register(ItemInterrupted)
-def _(event: ItemCompleted | ItemFailed | ItemInterrupted, turn: Turn) -> Turn:
-    return replace(turn, open_items=tuple(i for i in turn.open_items if i.item_id != event.item_id))
+def _(event: ItemCompleted | ItemFailed | ItemInterrupted, turn: Turn, version: int) -> Turn:
+    items = tuple(item for item in turn.open_items if item.item_id != event.item_id)
+    return replace(turn, open_items=items, version=version)

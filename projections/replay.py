@@ -6,8 +6,9 @@ domain's own state, so that `verify` can compare the two. Neither may be written
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from domain.events.prompt import PromptAdmitted, PromptPromoted, PromptWithdrawn
 from domain.events.thread import Origin, ThreadCreated
 from domain.events.turn import TurnCompleted, TurnInterruptRequested, TurnStarted, TurnSteered
 from domain.ports import Recorded
+from domain.replacing import replace
 from domain.thread import Thread, evolve
 from projections.row_events import (
     item_ended,
@@ -71,6 +73,7 @@ class _Folded:
     turns: dict[str, TurnRow] = field(default_factory=dict)
     items: dict[str, ItemRow] = field(default_factory=dict)
     prompts: dict[str, PromptRow] = field(default_factory=dict)
+    item_counts: Counter[str] = field(default_factory=Counter)
     held_reasons: dict[str, HeldReason] = field(default_factory=dict)
     origin: Origin | None = None
     created_at: datetime | None = None
@@ -79,9 +82,13 @@ class _Folded:
     def rows(self) -> ThreadRows:
         """The rows as they are now."""
         in_context = {turn.turn_id for turn in self.thread.context}
+        turns = (
+            replace(row, in_context=turn_id in in_context, item_count=self.item_counts[turn_id])
+            for turn_id, row in self.turns.items()
+        )
         return ThreadRows(
             self._thread_row(),
-            tuple(replace(t, in_context=t.turn_id in in_context) for t in self.turns.values()),
+            tuple(turns),
             tuple(self.items.values()),
             tuple(self._as_waiting().values()),
         )
@@ -162,8 +169,7 @@ def _see(entry: Recorded, before: Thread, folded: _Folded) -> None:
             folded.turns[event.turn_id] = turn_moved(event, entry.seq, row_)
         case ItemStarted() as event:
             _begin(folded.items, event.item_id, item_started(event, entry.seq))
-            turn = folded.turns[event.turn_id]
-            folded.turns[event.turn_id] = replace(turn, item_count=turn.item_count + 1)
+            folded.item_counts[event.turn_id] += 1
         case ItemCompleted() | ItemFailed() | ItemInterrupted() as event:
             item = folded.items[event.item_id]
             folded.items[event.item_id] = item_ended(event, entry.seq, item, before)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from domain import inbox as inboxes
 from domain.events.base import Event, Usage
 from domain.events.item import ItemCompleted, ItemFailed, ItemInterrupted, ItemStarted
@@ -14,6 +12,7 @@ from domain.events.turn import (
     TurnStarted,
     TurnSteered,
 )
+from domain.replacing import replace
 from domain.thread import Thread
 from projections.rows import ItemRow, PromptRow, Status, TurnRow
 

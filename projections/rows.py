@@ -22,7 +22,7 @@ HeldReason = Literal["interrupt", "failures"]
 WithdrawnReason = Literal["user", "interrupt"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ThreadRow:
     """A thread as it is now. `active_turn_id` is the slot, `latest_turn_id` the last turn begun.
 
@@ -45,7 +45,7 @@ class ThreadRow:
     last_position: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TurnRow:
     """A turn. `interrupt` is the policy last asked for, `interrupt_seq` when first one was.
 
@@ -80,7 +80,7 @@ class TurnRow:
     source_line: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ItemRow:
     """An item. `error` is why it failed, or why it was interrupted."""
 
@@ -103,7 +103,7 @@ class ItemRow:
     source_line: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PromptRow:
     """A prompt. `delivery` is how it would enter now, `asked_delivery` how it was sent.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from domain.ports import Recorded
@@ -66,8 +65,7 @@ def repaired(history: Sequence[Recorded]) -> History:
         event = entry.event.model_copy(update={"receipt": "r" if first else None})
         versions[event.stream_id] += 1
         whole.append(
-            replace(
-                entry,
+            entry._replace(
                 seq=number,
                 position=number,
                 version=versions[event.stream_id],
@@ -96,7 +94,7 @@ def changed(history: Sequence[Recorded], index: int, **fields: object) -> Histor
     """One event that says something else."""
     whole = list(history)
     event = whole[index].event.model_copy(update=fields)
-    whole[index] = replace(whole[index], event=event)
+    whole[index] = whole[index]._replace(event=event)
     return repaired(whole)
 
 

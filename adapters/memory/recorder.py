@@ -18,10 +18,10 @@ from adapters.records import (
     LogRecord,
     SeqConflict,
     VersionConflict,
+    Written,
     WrongThread,
     as_entry,
     chain_hash,
-    check_append,
 )
 
 
@@ -36,7 +36,7 @@ class MemoryLogRecorder(LogRecorder):
     def __init__(
         self, *, max_event_bytes: int = MAX_EVENT_BYTES, clock: Callable[[], datetime] = utc_now
     ) -> None:
-        self._max_event_bytes = max_event_bytes
+        self.max_event_bytes = max_event_bytes
         self._clock = clock
         # Reentrant, for the process recorder holds it around an append and its tracking.
         self._lock = RLock()
@@ -46,12 +46,7 @@ class MemoryLogRecorder(LogRecorder):
         self._commands: defaultdict[str, list[LogEntry]] = defaultdict(list)
         self._listeners: set[Event] = set()
 
-    def append(
-        self, records: Sequence[LogRecord], expected_seq: int | None = None
-    ) -> list[LogEntry]:
-        check_append(records, expected_seq, self._max_event_bytes)
-        if not records:
-            return []
+    def write(self, records: Sequence[LogRecord], expected_seq: int | None = None) -> Written:
         with self._lock:
             self._check_commands(records)
             self._check_seq(records[0].thread_id, expected_seq)
@@ -60,7 +55,12 @@ class MemoryLogRecorder(LogRecorder):
             listeners = list(self._listeners)
         for listener in listeners:
             listener.set()
-        return entries
+        return Written(
+            first_position=entries[0].id,
+            seqs=[entry.seq for entry in entries],
+            hashes=[entry.hash for entry in entries],
+            recorded_at=entries[0].recorded_at,
+        )
 
     def _check_commands(self, records: Iterable[LogRecord]) -> None:
         for record in records:

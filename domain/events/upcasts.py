@@ -1,7 +1,10 @@
-"""Old bodies made new: pure functions from the stored dict of version n to version n+1.
+"""Bodies of another version made bodies of this one: pure functions from dict to dict.
 
 Stored events are never rewritten. Every reader comes through here, so an old log reads the same
-to the fold, the command side and `verify`.
+to the fold, the command side and `verify`. A new version of an event takes two releases
+(docs/schema-changes.md): the first has the downcast, so that it can read what the second writes
+while both are running; the second writes the new version and has the upcast. An upcast is never
+removed, as a log may hold such a body for ever.
 """
 
 from __future__ import annotations
@@ -11,20 +14,36 @@ from typing import Final
 
 from domain.events.base import Json
 
-Upcast = Callable[[Json], Json]
+Cast = Callable[[Json], Json]
+Casts = Mapping[tuple[str, int], Cast]
 
 # (event name, version n) -> the function that makes a body of version n one of version n + 1.
-UPCASTS: Final[Mapping[tuple[str, int], Upcast]] = {}
+UPCASTS: Final[Casts] = {}
+
+# (event name, version n) -> the function that makes a body of version n one of version n - 1.
+DOWNCASTS: Final[Casts] = {}
 
 
-def upcast(
-    name: str, body: Json, *, to_version: int, upcasts: Mapping[tuple[str, int], Upcast] = UPCASTS
+def bring_to(
+    version: int, name: str, body: Json, *, up: Casts = UPCASTS, down: Casts = DOWNCASTS
 ) -> Json:
-    """`body` brought to `to_version`. A missing step is a KeyError with name and version."""
-    version = body.get("v", 1)
-    if not isinstance(version, int):
-        raise KeyError(name, version)
-    while version < to_version:
-        body = {**upcasts[name, version](body), "v": version + 1}
-        version += 1
+    """`body`, of whichever version, as one of `version`.
+
+    A KeyError with name and version for a step that is missing, or for a body whose version is no
+    whole number.
+    """
+    found = body.get("v", 1)
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise KeyError(name, found)
+    while found != version:
+        casts, to = (up, found + 1) if found < version else (down, found - 1)
+        body = {**casts[name, found](body), "v": to}
+        found = to
     return body
+
+
+def newest_readable(name: str, version: int, *, down: Casts = DOWNCASTS) -> int:
+    """The newest version that code which writes `version` of the event can read."""
+    while (name, version + 1) in down:
+        version += 1
+    return version

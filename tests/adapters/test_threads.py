@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.threads import CachedThreads
+import pytest
+
+from adapters.errors import StoreUnavailable
+from adapters.threads import SNAPSHOT_EVENTS, SNAPSHOT_PART, CachedThreads
 from domain.ports import Recorded
 from domain.thread import Thread
 from tests.adapters.service import Bench
@@ -60,3 +63,66 @@ def test_the_least_recently_used_thread_is_forgotten_first() -> None:
     threads.remember(Thread("thr_3", seq=1))
     assert threads.remembered("thr_2") is None
     assert threads.remembered("thr_1") is not None
+
+
+class Shelf:
+    """Snapshots in memory; `is_away` makes it lose the store."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Thread] = {}
+        self.saved: list[int] = []
+        self.is_away = False
+
+    def load(self, thread_id: str) -> Thread | None:
+        return self.kept.get(thread_id)
+
+    def save(self, thread: Thread) -> None:
+        self.saved.append(thread.seq)
+        if self.is_away:
+            raise StoreUnavailable(target="db", why="it is away", advice="Wait.")
+        self.kept[thread.thread_id] = thread
+
+
+def test_a_thread_that_is_not_in_memory_begins_from_its_snapshot() -> None:
+    bench = Bench()
+    thread_id = bench.thread()
+    bench.service.submit(thread_id, "hello")
+    now = bench.threads.current(thread_id)
+    shelf, log = Shelf(), ReadsCounted(bench)
+    shelf.kept[thread_id] = CachedThreads(bench.log).current(thread_id)
+    bench.service.submit(thread_id, "and more", delivery="queue")
+    found = CachedThreads(log, shelf).current(thread_id)
+    assert log.reads == [now.seq]
+    assert found == CachedThreads(bench.log).current(thread_id)
+
+
+def test_snapshots_come_less_often_the_longer_the_thread_is() -> None:
+    shelf = Shelf()
+    threads = CachedThreads(Bench().log, shelf)
+    for seq in range(1, 20_001):
+        threads.remember(Thread("thr_1", seq=seq))
+    first, *_, last = shelf.saved
+    gaps = [b - a for a, b in zip(shelf.saved, shelf.saved[1:], strict=False)]
+    assert first == SNAPSHOT_EVENTS
+    assert gaps == sorted(gaps)
+    assert gaps[-1] >= (last - gaps[-1]) // SNAPSHOT_PART
+    assert 20_000 - last <= 20_000 // SNAPSHOT_PART
+
+
+def test_a_snapshot_that_cannot_be_kept_is_no_failure_and_not_tried_at_every_command(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shelf = Shelf()
+    shelf.is_away = True
+    threads = CachedThreads(Bench().log, shelf)
+    for seq in range(SNAPSHOT_EVENTS, SNAPSHOT_EVENTS + 10):
+        threads.remember(Thread("thr_1", seq=seq))
+    assert shelf.saved == [SNAPSHOT_EVENTS]
+    assert "no snapshot of thr_1" in caplog.text
+
+
+def test_what_was_loaded_is_not_saved_again() -> None:
+    shelf = Shelf()
+    shelf.kept["thr_1"] = Thread("thr_1", seq=5_000)
+    CachedThreads(Bench().log, shelf).current("thr_1")
+    assert shelf.saved == []

@@ -16,7 +16,7 @@ from domain.events.base import Event, ItemKind, Json, TurnEvent
 from domain.events.item import ItemEvent, ItemStarted
 from domain.events.prompt import PromptAdmitted, PromptWithdrawn
 from domain.events.registry import ALL, BY_NAME
-from domain.events.upcasts import UPCASTS, upcast
+from domain.events.upcasts import DOWNCASTS, UPCASTS, bring_to, newest_readable
 from domain.ports import Recorded
 from domain.thread import fold
 from tests.domain import snapshot
@@ -63,8 +63,7 @@ def test_an_event_is_frozen_strict_and_knows_all_its_fields(cls: type[Event]) ->
         True,
         "forbid",
     )
-    assert cls.model_fields["v"].default == 1
-    assert cls.schema_version >= 1
+    assert cls.model_fields["v"].default == cls.schema_version >= 1, "what it writes is its version"
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -182,46 +181,56 @@ def counted(body: Json) -> Json:
     return {**body, "length": len(str(body["text"]))}
 
 
-MADE_UP = {("x.said", 1): renamed, ("x.said", 2): counted}
+def uncounted(body: Json) -> Json:
+    """Version 2 does not."""
+    return {key: value for key, value in body.items() if key != "length"}
+
+
+UP = {("x.said", 1): renamed, ("x.said", 2): counted}
+DOWN = {("x.said", 3): uncounted}
 
 
 def test_an_old_body_goes_through_every_version_in_between() -> None:
     old: Json = {"v": 1, "message": "hi"}
-    assert upcast("x.said", old, to_version=3, upcasts=MADE_UP) == {
-        "v": 3,
-        "text": "hi",
-        "length": 2,
-    }
+    assert bring_to(3, "x.said", old, up=UP) == {"v": 3, "text": "hi", "length": 2}
     assert old == {"v": 1, "message": "hi"}
 
 
 def test_a_body_of_a_version_in_between_skips_what_is_behind_it() -> None:
     body: Json = {"v": 2, "text": "hi"}
-    assert upcast("x.said", body, to_version=3, upcasts=MADE_UP)["length"] == 2
+    assert bring_to(3, "x.said", body, up=UP)["length"] == 2
 
 
 def test_a_body_without_a_version_is_of_the_first() -> None:
-    assert upcast("x.said", {"message": "hi"}, to_version=2, upcasts=MADE_UP) == {
-        "v": 2,
-        "text": "hi",
-    }
+    assert bring_to(2, "x.said", {"message": "hi"}, up=UP) == {"v": 2, "text": "hi"}
 
 
 def test_a_body_of_today_stays_as_it_is() -> None:
     body: Json = {"v": 3, "text": "hi", "length": 2}
-    assert upcast("x.said", body, to_version=3, upcasts=MADE_UP) is body
+    assert bring_to(3, "x.said", body, up=UP, down=DOWN) is body
 
 
-def test_a_step_that_is_missing_is_an_error_that_names_it() -> None:
+def test_a_body_of_the_next_release_comes_down() -> None:
+    body: Json = {"v": 3, "text": "hi", "length": 2}
+    assert bring_to(2, "x.said", body, up=UP, down=DOWN) == {"v": 2, "text": "hi"}
+
+
+@pytest.mark.parametrize(("writes", "reads"), [(1, 1), (2, 3), (3, 3)])
+def test_what_can_be_read_goes_as_far_as_the_downcasts_do(writes: int, reads: int) -> None:
+    assert newest_readable("x.said", writes, down=DOWN) == reads
+
+
+@pytest.mark.parametrize(("version", "to"), [(1, 2), (2, 1)])
+def test_a_step_that_is_missing_is_an_error_that_names_it(version: int, to: int) -> None:
     with pytest.raises(KeyError) as caught:
-        upcast("x.said", {"v": 1}, to_version=2, upcasts={})
-    assert caught.value.args[0] == ("x.said", 1)
+        bring_to(to, "x.said", {"v": version}, up={}, down={})
+    assert caught.value.args[0] == ("x.said", version)
 
 
-@pytest.mark.parametrize("version", ["1", None, 1.5])
+@pytest.mark.parametrize("version", ["1", None, 1.5, True])
 def test_a_version_that_is_no_number_is_an_error(version: str | float | None) -> None:
     with pytest.raises(KeyError):
-        upcast("x.said", {"v": version}, to_version=2, upcasts=MADE_UP)
+        bring_to(2, "x.said", {"v": version}, up=UP)
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -230,5 +239,9 @@ def test_every_version_an_event_ever_had_can_be_brought_up(cls: type[Event]) -> 
         assert (cls.name, version) in UPCASTS
 
 
-def test_upcasters_are_for_events_there_are() -> None:
-    assert {name for name, _ in UPCASTS} <= BY_NAME.keys()
+def test_casts_are_for_events_and_versions_there_are() -> None:
+    for name, version in UPCASTS:
+        assert 1 <= version < BY_NAME[name].schema_version, f"{name} {version}"
+    for name, version in DOWNCASTS:
+        readable = newest_readable(name, BY_NAME[name].schema_version)
+        assert 2 <= version <= readable, f"{name} {version}: there is a gap below it"

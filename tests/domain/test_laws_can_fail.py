@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -60,7 +59,7 @@ def numbers(**change: int) -> Breaker:
         spoiled = list(history)
         tenth = spoiled[9]
         moved = {key: getattr(tenth, key) + by for key, by in change.items()}
-        spoiled[9] = replace(tenth, **moved)
+        spoiled[9] = tenth._replace(**moved)
         return spoiled
 
     return breaker
@@ -70,7 +69,7 @@ def receipt(index: int, value: str | None) -> Breaker:
     def breaker(history: History) -> History:
         spoiled = list(history)
         event = spoiled[index].event.model_copy(update={"receipt": value})
-        spoiled[index] = replace(spoiled[index], event=event)
+        spoiled[index] = spoiled[index]._replace(event=event)
         return spoiled
 
     return breaker
@@ -234,7 +233,7 @@ def interrupted_before(history: History, name: str) -> History:
     request = history[find(history, "turn.interrupt_requested", queued="continue")]
     event = request.event.model_copy(update={"turn_id": turn_of(history, "A")})
     return repaired(
-        [*history[: steered - 1], replace(request, event=event), *history[steered - 1 :]]
+        [*history[: steered - 1], request._replace(event=event), *history[steered - 1 :]]
     )
 
 

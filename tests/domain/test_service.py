@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from hypothesis import given as for_all
 
 from domain.errors import ThreadContended, TurnNotActive
-from domain.execution import MAX_ATTEMPTS
+from domain.execution import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MAX_ATTEMPTS
 from domain.outcome import outcome_of
 from domain.thread import Thread
 from tests.domain.given import check, given, runs
@@ -80,6 +82,29 @@ def test_a_thread_that_never_stands_still_is_given_up_and_nothing_is_written() -
     assert caught.value.details == {"thread_id": THREAD, "attempts": MAX_ATTEMPTS}
     assert (running(world), waiting(world)) == (None, [])
     assert submit("A")(world).started_turn_id == world.turn("A")
+
+
+def test_those_who_meet_again_and_again_wait_a_little_longer_each_time_but_never_long() -> None:
+    world = given().world()
+    pauses: list[float] = []
+    world.service._execution._pause = pauses.append
+    numbers = count(1)
+
+    def meddle() -> None:
+        world.log.before_append = None
+        update(f"T{next(numbers)}", command_id=f"cmd_{next(numbers)}")(world)
+        world.log.before_append = meddle
+
+    world.log.before_append = meddle
+    with pytest.raises(ThreadContended):
+        submit("A")(world)
+    # The first conflict costs no time; later ones at most a bound that doubles up to a limit.
+    assert len(pauses) == MAX_ATTEMPTS - 1
+    bounds = [
+        min(FIRST_PAUSE_SECONDS * 2**n, LONGEST_PAUSE_SECONDS) for n in range(1, MAX_ATTEMPTS)
+    ]
+    assert all(0 <= pause < bound for pause, bound in zip(pauses, bounds, strict=True))
+    assert len(set(pauses)) > MAX_ATTEMPTS // 2  # at random: two who meet do not meet again
 
 
 class CountedThreads(TinyThreads):

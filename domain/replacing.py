@@ -1,0 +1,22 @@
+"""`dataclasses.replace`, several times faster.
+
+Folding a history is mostly this: a new state for every event. The library's own goes through
+`__init__`, field by field; here the fields are copied at once. For frozen dataclasses that compute
+nothing when they are made and are not slotted; the type checker sees the library's function.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataclasses import replace as replace  # noqa: PLC0414  (exported)
+else:
+
+    def replace(state: Any, /, **changes: Any) -> Any:
+        """A copy of `state` with these fields changed."""
+        copied = object.__new__(type(state))
+        fields = copied.__dict__
+        fields.update(state.__dict__)
+        fields.update(changes)
+        return copied
