@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +16,17 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.event_log import STORE_LIMIT, RecordedLog
 from adapters.postgres import health, migrate
-from adapters.postgres.connection import Pool, connect, lease, open_pool
+from adapters.postgres.connection import Pool, connect, open_pool
 from adapters.postgres.database import Database
 from adapters.postgres.follower import PostgresFollowerSession
 from adapters.postgres.health import LogHealth, ServerHealth, Session
 from adapters.postgres.leases import PostgresActiveTurns, PostgresLeases
 from adapters.postgres.migrate import SchemaStatus
-from adapters.postgres.queries import load_queries
 from adapters.postgres.read_models import PostgresReadModels
 from adapters.postgres.rebuild import PostgresRebuildSession
 from adapters.postgres.recorder import PostgresLogRecorder
 from adapters.postgres.scratch import scratch_schema
+from adapters.postgres.snapshots import PostgresSnapshots
 from adapters.settings import Settings
 from adapters.system import SystemClock, SystemEntropy
 from adapters.threads import CachedThreads
@@ -88,17 +89,17 @@ class OpenDatabase:
         return health.blocking_sessions(self.database)
 
     def require_exactly(self) -> None:
-        """`NotMigrated` or `NewerSchema` unless the schema is the one this code knows."""
+        """`NotMigrated` or `NewerSchema` unless this code works with the schema."""
         with connect(self.database) as connection:
             migrate.require_current(connection, self.database)
 
     def make_current(self) -> None:
         """Like `require_exactly`, but the embedded database, which is ours, is migrated."""
         with connect(self.database) as connection:
-            state = migrate.status(connection, self.database).state
-            if state == "newer" or self.embedded_in is None:
+            now = migrate.status(connection, self.database)
+            if now.state == "newer" or self.embedded_in is None:
                 migrate.require_current(connection, self.database)
-        if state != "current":
+        if not now.works:
             self.upgrade()
 
 
@@ -109,7 +110,8 @@ def open_database(settings: Settings, on_wait: OnWait = _quietly) -> Iterator[Op
     Says nothing about its schema. Raises InvalidDatabaseUrl, EmbeddedError in its forms.
     """
     if settings.database_url is not None:
-        yield OpenDatabase(_database(settings, settings.database_url.get_secret_value()))
+        direct = settings.direct_url.get_secret_value() if settings.direct_url else None
+        yield OpenDatabase(_database(settings, settings.database_url.get_secret_value(), direct))
         return
     # Only now: it comes with an extra that a user of a server does not need.
     from adapters.postgres.embedded import EmbeddedServer
@@ -122,8 +124,16 @@ def open_database(settings: Settings, on_wait: OnWait = _quietly) -> Iterator[Op
         yield OpenDatabase(_database(settings, server.url), settings.data_dir)
 
 
-def _database(settings: Settings, url: str) -> Database:
-    return Database(url, settings.schema_name, settings.connect_timeout_seconds)
+def _database(settings: Settings, url: str, direct_url: str | None = None) -> Database:
+    return Database(url, settings.schema_name, settings.connect_timeout_seconds, direct_url)
+
+
+def _cores() -> int:
+    """How many cores this process may use; the database is taken to have as many."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
 
 
 class Turnlog:
@@ -137,8 +147,10 @@ class Turnlog:
         self.clock = SystemClock()
         self.recorder = PostgresLogRecorder(self.database, pool, max_event_bytes=STORE_LIMIT)
         self.log = RecordedLog(self.recorder, settings.max_event_bytes)
-        self.threads = CachedThreads(self.log)
-        self.execution = Execution(self.log, self.threads, self.clock, SystemEntropy())
+        self.threads = CachedThreads(self.log, PostgresSnapshots(self.database, pool))
+        self.execution = Execution(
+            self.log, self.threads, self.clock, SystemEntropy(), pause=time.sleep
+        )
         self.service = ThreadService(self.execution, Routing(rules=settings.routing))
         self.leases = PostgresLeases(self.database, pool)
         self.rows = PostgresReadModels(self.database, pool)
@@ -151,10 +163,14 @@ class Turnlog:
         with PostgresFollowerSession(self.database) as session:
             return Follower(session).catch_up()
 
-    def rebuild(self, progress: ProgressCallback) -> Rebuilt:
-        """Makes the read models anew, while the old ones serve; see `projections.rebuild`."""
-        with PostgresRebuildSession(self.database) as session:
-            return rebuild(session, progress)
+    def rebuild(self, progress: ProgressCallback, jobs: int | None = None) -> Rebuilt:
+        """Makes the read models anew, while the old ones serve; see `projections.rebuild`.
+
+        `jobs` connections fill them at the same time; else as many as there are cores.
+        """
+        seed = int.from_bytes(os.urandom(4))  # other threads are compared each time
+        with PostgresRebuildSession(self.database, jobs=jobs or _cores()) as session:
+            return rebuild(session, self.log, progress, seed=seed)
 
     def import_paths(self, paths: Iterable[str], progress: OnProgress) -> ImportReport:
         """Imports session logs of other agents; see `importers.import_files`."""
@@ -180,11 +196,8 @@ class Turnlog:
         """Ids of threads that begin with `prefix`, in order; from the log, not from read models."""
         if self.recorder.select_thread(prefix, limit=1):
             return [prefix]
-        values = {"after": prefix, "limit": limit}
-        with lease(self.pool, self.database) as connection:
-            query = load_queries("read_models.sql")["select_thread_ids"]
-            rows = connection.execute(query, values, prepare=False).fetchall()
-        return [thread_id for (thread_id,) in rows if thread_id.startswith(prefix)]
+        page = self.rows.page_of_ids(after=prefix, limit=limit)
+        return [thread_id for thread_id in page if thread_id.startswith(prefix)]
 
     def active_turns(self) -> Sequence[tuple[str, str]]:
         """(thread_id, turn_id) of each turn that has no end yet; none of imported threads."""
@@ -260,6 +273,7 @@ def open_demo(settings: Settings, on_wait: OnWait = _quietly) -> Iterator[Turnlo
     """
     update = {
         "database_url": None,
+        "direct_url": None,
         "schema_name": DEMO_SCHEMA,
         "lease_seconds": DEMO_LEASE_SECONDS,
     }

@@ -13,7 +13,7 @@ class InvalidSettings(TurnlogError):
 
 
 class InvalidDatabaseUrl(TurnlogError):
-    """TURNLOG_DATABASE_URL is not a PostgreSQL URL: {why}. It looks like
+    """{setting} is not a PostgreSQL URL: {why}. It looks like
     postgresql://user:password@host:5432/database."""
 
 
@@ -49,6 +49,12 @@ class AppendOutcomeUnknown(StoreError):
 
 class WrongDatabase(StoreError):
     """The database {target} cannot hold a log: {why}."""
+
+
+class BehindPooler(StoreError):
+    """The database {target} is reached through a connection pooler, which may give every
+    transaction another session. Set TURNLOG_DIRECT_URL to the URL of the server itself (or, if the
+    pooler keeps sessions, to the same URL as TURNLOG_DATABASE_URL)."""
 
 
 class NotMigrated(StoreError):

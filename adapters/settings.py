@@ -10,10 +10,10 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import platformdirs
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from adapters.errors import InvalidSettings
@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """libpq URL of a PostgreSQL server; None means the embedded one."""
 
+    direct_url: SecretStr | None = None
+    """If `database_url` leads through a connection pooler: libpq URL of the same database past it,
+    for what needs a session of its own."""
+
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=default_data_dir)
     """Folder of the embedded database."""
 
@@ -88,6 +92,12 @@ class Settings(BaseSettings):
     """How long a worker may be silent before its turn is taken over."""
 
     log_level: LogLevel = "warning"
+
+    @model_validator(mode="after")
+    def _direct_to_what(self) -> Self:
+        if self.direct_url is not None and self.database_url is None:
+            raise ValueError(f"{PREFIX}DIRECT_URL goes with {PREFIX}DATABASE_URL, which is not set")
+        return self
 
 
 def load_settings() -> Settings:

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
 
-from adapters.postgres.connection import Pool, lease
+from adapters.postgres.connection import Pool, connection_from
 from adapters.postgres.database import Database
 from adapters.postgres.queries import load_queries
 from adapters.records import VersionConflict
@@ -40,7 +40,7 @@ class PostgresAggregateRecorder(AggregateRecorder):
             "types": [event.topic for event in stored_events],
             "datas": [event.state for event in stored_events],
         }
-        with lease(self._pool, self._database) as connection:
+        with connection_from(self._pool, self._database) as connection:
             try:
                 connection.execute(QUERIES["insert_aggregate_events"], values)
             except psycopg.errors.UniqueViolation as error:
@@ -69,6 +69,6 @@ class PostgresAggregateRecorder(AggregateRecorder):
             "upto": lte,
             "limit": limit,
         }
-        with lease(self._pool, self._database) as connection:
+        with connection_from(self._pool, self._database) as connection:
             rows = connection.cursor(binary=True).execute(QUERIES[query], values).fetchall()
         return [StoredEvent(*row) for row in rows]

@@ -7,9 +7,8 @@ database needs to write it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from psycopg.adapt import Dumper
@@ -20,12 +19,11 @@ from adapters.postgres.queries import load_queries
 from adapters.records import (
     AppendRefused,
     DuplicateCommand,
-    LogEntry,
     LogRecord,
     SeqConflict,
     VersionConflict,
+    Written,
     WrongThread,
-    as_entry,
 )
 
 APPEND_BATCH: Final = load_queries("log.sql")["append_batch"]
@@ -44,7 +42,7 @@ class Move:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Append:
     """What a caller wants written as one, or not at all.
 
@@ -55,29 +53,6 @@ class Append:
     records: Sequence[LogRecord]
     expected_seq: int | None = None
     move: Move | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The numbers an append was given: those of its records are in the order of its records."""
-
-    first_position: int
-    seqs: Sequence[int]
-    hashes: Sequence[bytes]
-    recorded_at: datetime
-
-    def entries(self, records: Sequence[LogRecord]) -> list[LogEntry]:
-        """The records as entries of the log."""
-        return [
-            as_entry(
-                record,
-                position=self.first_position + i,
-                seq=self.seqs[i],
-                recorded_at=self.recorded_at,
-                hash_=self.hashes[i],
-            )
-            for i, record in enumerate(records)
-        ]
 
 
 class TextArray:
@@ -107,11 +82,27 @@ class TextArrayDumper(Dumper):
         return obj.encoded
 
 
-def write_batch(connection: Connection, token: str, appends: Sequence[Append]) -> list[Outcome]:
-    """Write the appends in one statement. Raises psycopg.Error."""
+def nobody_waits() -> None:
+    """For a batch while which nothing else is to be done."""
+
+
+def write_batch(
+    connection: Connection,
+    token: str,
+    appends: Sequence[Append],
+    on_sent: Callable[[], None] = nobody_waits,
+) -> list[Outcome]:
+    """Write the appends in one statement; `on_sent` is called when that is on its way.
+
+    Raises psycopg.Error.
+    """
     cursor = connection.cursor(binary=True)
     cursor.adapters.register_dumper(TextArray, TextArrayDumper)
-    row = cursor.execute(APPEND_BATCH, _parameters(token, appends)).fetchone()
+    parameters = _parameters(token, appends)
+    # Before it is sent, strictly: but sending takes this thread less time than the interpreter
+    # gives it before another one may run.
+    on_sent()
+    row = cursor.execute(APPEND_BATCH, parameters).fetchone()
     assert row is not None
     return _outcomes(appends, row)
 

@@ -3,12 +3,10 @@
 Transactions are explicit (`with connection.transaction():`); outside of them each statement
 commits by itself, so a connection that waits holds neither locks nor a snapshot.
 
-Behind a pooler in transaction mode a session belongs to nobody for long. Every session of ours
-has the same settings, so sharing them among our own processes does no harm, but the server
-connections the pooler opens should have them from the start: `ALTER ROLE … IN DATABASE … SET
-search_path = turnlog`. Pass `prepare_threshold=None` if the pooler does not follow prepared
-statements, and give whatever listens or holds session locks (the follower, migrations) a URL
-of the server itself.
+Through a pooler in transaction mode (`Database.is_pooled`) a session is ours for one transaction,
+and after it somebody else's. There, what a session would have set is set for each transaction
+(`begin`), which costs two more round trips and leaves nothing behind, and no statement is prepared.
+What needs a session (LISTEN, advisory locks) takes `connect`, which goes past the pooler.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ import contextlib
 import functools
 import logging
 import math
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -25,9 +24,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from adapters.errors import StoreUnavailable, WrongDatabase
+from adapters.errors import BehindPooler, StoreUnavailable, WrongDatabase
 from adapters.postgres.database import Database
 from adapters.postgres.errors import CHECK_SERVER, translated, unreachable
+from adapters.postgres.transactions import begin, pooled_transaction, session_settings
 
 Connection = psycopg.Connection[TupleRow]
 Pool = ConnectionPool[Connection]
@@ -35,26 +35,37 @@ Pool = ConnectionPool[Connection]
 APPLICATION_NAME = "turnlog"
 MIN_SERVER_VERSION = 15
 POOL_TIMEOUT_SECONDS = 30
+ASK_AGAIN_SECONDS = 1.0
 
 # Statements before the fifth are sent as they are; later ones are prepared by the driver.
 PREPARE_THRESHOLD = 5
-
-SESSION_SETTINGS = {
-    "timezone": "UTC",
-    "default_transaction_isolation": "read committed",
-    # A process that hangs in a transaction would hold the lock every append takes.
-    "idle_in_transaction_session_timeout": "5min",
-}
 
 # Passed to libpq unless the URL says otherwise: notice a server that went away without a word.
 NETWORK_OPTIONS = {"keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
 
 
 def connect(database: Database, *, prepare_threshold: int | None = PREPARE_THRESHOLD) -> Connection:
-    """One connection outside any pool, ready to use, in autocommit mode.
+    """A session of its own outside any pool, ready to use, in autocommit mode.
 
-    Raises StoreUnavailable, WrongDatabase.
+    Raises StoreUnavailable, WrongDatabase, BehindPooler.
     """
+    return _connected(database.direct, prepare_threshold)
+
+
+def connect_shared(database: Database) -> Connection:
+    """A connection that may lead through a pooler; use it within `pooled_transaction`.
+
+    Without a pooler it is a session like any other. Raises StoreUnavailable, WrongDatabase,
+    BehindPooler.
+    """
+    return _connected(database, _threshold(database, PREPARE_THRESHOLD))
+
+
+def _threshold(database: Database, prepare_threshold: int | None) -> int | None:
+    return None if database.is_pooled else prepare_threshold
+
+
+def _connected(database: Database, prepare_threshold: int | None) -> Connection:
     try:
         connection: Connection = psycopg.connect(
             _conninfo(database), autocommit=True, prepare_threshold=prepare_threshold
@@ -79,10 +90,12 @@ def open_pool(
     """A pool that has proved that it can connect. Close it when done (or use it in a `with`).
 
     A connection is checked when it is handed out, so one that died in the pool is replaced.
-    Use `lease` to take one with errors translated. Raises StoreUnavailable, WrongDatabase.
+    Use `connection_from` to take one with errors translated. Raises StoreUnavailable,
+    WrongDatabase, BehindPooler.
     """
     # The pool retries in the background and tells only that time ran out; this tells why.
-    connect(database, prepare_threshold=prepare_threshold).close()
+    prepare_threshold = _threshold(database, prepare_threshold)
+    _connected(database, prepare_threshold).close()
     # It also reports each lost connection to a logger, which without a handler prints.
     logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
     return ConnectionPool(
@@ -91,6 +104,7 @@ def open_pool(
         min_size=1,
         max_size=max_connections,
         timeout=POOL_TIMEOUT_SECONDS,
+        reconnect_timeout=ASK_AGAIN_SECONDS,
         configure=functools.partial(prepare_session, database=database),
         check=ConnectionPool.check_connection,
         name=APPLICATION_NAME,
@@ -101,24 +115,28 @@ def open_pool(
 def prepare_session(connection: Connection, database: Database) -> None:
     """Set what our sessions rely on, and refuse a server that cannot hold a log.
 
-    Raises WrongDatabase, psycopg.Error.
+    Raises WrongDatabase, BehindPooler, psycopg.Error.
     """
-    settings = {**SESSION_SETTINGS, "search_path": quoted(database.schema)}
-    calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
-    query = (
-        "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
-        f"{calls}"
-    )
+    settings = {} if database.is_pooled else session_settings(database)
+    looks = [
+        "current_setting('server_version_num')::int",
+        "current_setting('server_encoding')",
+        "pg_backend_pid()",
+    ]
+    query = f"SELECT {', '.join([*looks, *['set_config(%s, %s, false)'] * len(settings)])}"
     values = [text for pair in settings.items() for text in pair]
     row = connection.execute(query.encode(), values, prepare=False).fetchone()
     assert row is not None
-    version, encoding = row[0] // 10_000, row[1]
+    version, encoding, process = row[0] // 10_000, row[1], row[2]
     if version < MIN_SERVER_VERSION:
         why = f"it is PostgreSQL {version}, and turnlog needs {MIN_SERVER_VERSION} or newer"
         raise WrongDatabase(target=database.target, why=why)
     if encoding != "UTF8":
         why = f"its encoding is {encoding}; create one with ENCODING 'UTF8' TEMPLATE template0"
         raise WrongDatabase(target=database.target, why=why)
+    # A pooler answers for many processes of the server, so it names none of them.
+    if database.direct_url is None and process != connection.info.backend_pid:
+        raise BehindPooler(target=database.target)
 
 
 def quoted(schema: str) -> str:
@@ -139,11 +157,53 @@ def _conninfo(database: Database) -> str:
 
 
 @contextlib.contextmanager
-def lease(pool: Pool, database: Database) -> Iterator[Connection]:
-    """A connection from the pool, with what psycopg raises inside turned into a StoreError."""
-    try:
-        with translated(database), pool.connection() as connection:
-            yield connection
-    except PoolTimeout:
-        why = f"no connection in {POOL_TIMEOUT_SECONDS} s"
-        raise StoreUnavailable(target=database.target, why=why, advice=CHECK_SERVER) from None
+def connection_from(pool: Pool, database: Database) -> Iterator[Connection]:
+    """A connection from the pool, with what psycopg raises inside turned into a StoreError.
+
+    Through a pooler the block is a transaction; otherwise each statement commits by itself.
+    """
+    with _taken(pool, database) as connection, pooled_transaction(connection, database):
+        yield connection
+
+
+@contextlib.contextmanager
+def snapshot(pool: Pool, database: Database) -> Iterator[Connection]:
+    """The same in a transaction that reads only, and sees one moment: that of its first query."""
+    with _taken(pool, database) as connection:
+        begin(connection, database, "REPEATABLE READ READ ONLY")
+        yield connection  # the pool ends it
+
+
+@contextlib.contextmanager
+def _taken(pool: Pool, database: Database) -> Iterator[Connection]:
+    with translated(database):
+        connection = _take(pool, database)
+        try:
+            with connection:
+                yield connection
+        except psycopg.errors.ReadOnlySqlTransaction:
+            # A server that became a standby, with its connections: the next one is made anew, and
+            # may lead to the primary.
+            connection.close()
+            raise
+        finally:
+            pool.putconn(connection)
+
+
+def _take(pool: Pool, database: Database) -> Connection:
+    """A connection from the pool, asked for again and again.
+
+    While the server is away the pool tries it less and less often; but each time it is asked it
+    tries at once, unless it is waiting to. So a server that is back is found in a second or two.
+    """
+    deadline = time.monotonic() + pool.timeout
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return pool.getconn(timeout=max(0.01, min(left, ASK_AGAIN_SECONDS)))
+        except PoolTimeout:
+            if left <= ASK_AGAIN_SECONDS:
+                why = f"no connection in {pool.timeout:g} s"
+                raise StoreUnavailable(
+                    target=database.target, why=why, advice=CHECK_SERVER
+                ) from None

@@ -36,6 +36,11 @@ BUSY = {
     "55P03",  # lock timeout
     "57014",  # statement timeout, or cancelled
 }
+READ_ONLY = "25006"
+CHECK_PRIMARY = (
+    "It takes no writes, as a standby does: nothing was written. Try again when it has become the "
+    "primary, or name the primary in TURNLOG_DATABASE_URL (target_session_attrs=read-write)."
+)
 CHECK_SERVER = "Check that the server runs and that TURNLOG_DATABASE_URL is right."
 CHECK_AGAIN = "What was not yet committed is not stored; try again when the server is back."
 
@@ -64,8 +69,10 @@ def translate(error: psycopg.Error, database: Database) -> StoreError:
         )
     if state in BUSY:
         return StoreBusy(why=why)
-    if state in ("42501", "25006"):  # no privilege; read-only
+    if state == "42501":  # no privilege
         return StoreForbidden(why=why)
+    if state == READ_ONLY:
+        return StoreUnavailable(target=database.target, why=why, advice=CHECK_PRIMARY)
     if state in ("53300", "53400") or state[:2] in ("08", "28") or state[:3] == "57P":
         return StoreUnavailable(target=database.target, why=why, advice=CHECK_AGAIN)
     if state[:2] == "53":  # disk, memory

@@ -38,6 +38,11 @@ class PostgresFollowerSession(TableSession):
             self._leading = connection
             return True
 
+    def stand_aside(self) -> None:
+        """Give up the lead, if this session has it."""
+        self._leading = None
+        self.close()
+
     def wait(self, seconds: float) -> None:
         """Let time pass until the log has grown; it may come back early, or notice nothing."""
         with self.connection() as connection:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from adapters.postgres.connection import Pool
-from adapters.postgres.connection import lease as connection_from
+from adapters.postgres.connection import Pool, connection_from
 from adapters.postgres.database import Database
 from adapters.postgres.queries import load_queries
 from domain.ports import Lease

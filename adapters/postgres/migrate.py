@@ -23,26 +23,44 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
+COMPATIBILITY_TABLE = "schema_compatibility"
 
-State = Literal["empty", "behind", "current", "newer"]
+State = Literal["empty", "behind", "current", "compatible", "newer"]
 
 
 @dataclass(frozen=True)
 class SchemaStatus:
-    """The revision a schema has (None: no table of ours) and the one this code wants."""
+    """The revision a schema has (None: no table of ours) and the one this code wants.
+
+    `oldest_code` is what a revision this code has never heard of says: the oldest one whose code
+    works with it.
+    """
 
     found: str | None
     wanted: str
     known: frozenset[str]
+    oldest_code: str | None = None
 
     @property
     def state(self) -> State:
-        """`newer` means a revision this code has never heard of."""
+        """`compatible` and `newer` mean a revision this code has never heard of.
+
+        With a `compatible` one it works as with its own: that is how the processes of the last
+        release go on while the next one is being deployed.
+        """
         if self.found is None:
             return "empty"
         if self.found == self.wanted:
             return "current"
-        return "behind" if self.found in self.known else "newer"
+        if self.found in self.known:
+            return "behind"
+        # One we know is our own or one before it, as history is one line.
+        return "compatible" if self.oldest_code in self.known else "newer"
+
+    @property
+    def works(self) -> bool:
+        """Whether this code works with the schema as it is."""
+        return self.state in ("current", "compatible")
 
 
 def status(connection: Connection, database: Database) -> SchemaStatus:
@@ -55,13 +73,26 @@ def status(connection: Connection, database: Database) -> SchemaStatus:
             row = connection.execute(query).fetchone()
     found = row[0] if row is not None else None
     wanted, known = revisions()
-    return SchemaStatus(found, wanted, known)
+    if found is None or found in known:
+        return SchemaStatus(found, wanted, known)
+    return SchemaStatus(found, wanted, known, _oldest_code(connection, database))
+
+
+def _oldest_code(connection: Connection, database: Database) -> str | None:
+    table = sql.Identifier(database.schema, COMPATIBILITY_TABLE)
+    with translated(database):
+        row = connection.execute("SELECT to_regclass(%s)", (table.as_string(),)).fetchone()
+        if row is None or row[0] is None:
+            return None
+        query = sql.SQL("SELECT max(oldest_code) FROM {}").format(table)
+        row = connection.execute(query).fetchone()
+    return row[0] if row is not None else None
 
 
 def require_current(connection: Connection, database: Database) -> None:
-    """Raises NotMigrated or NewerSchema unless the schema is exactly what this code knows."""
+    """Raises NotMigrated or NewerSchema unless this code works with the schema as it is."""
     now = status(connection, database)
-    if now.state == "current":
+    if now.works:
         return
     found = "it has no tables yet" if now.found is None else f"it is at {now.found}"
     error = NewerSchema if now.state == "newer" else NotMigrated
@@ -71,13 +102,15 @@ def require_current(connection: Connection, database: Database) -> None:
 def upgrade(database: Database, revision: str = "head") -> SchemaStatus:
     """Migrate up to `revision`, in one transaction. Returns the status after it.
 
-    Safe in several processes at once: the later one finds nothing to do. Raises NewerSchema,
-    MigrationFailed (nothing was changed), StoreUnavailable, WrongDatabase.
+    Safe in several processes at once: the later one finds nothing to do; nor does code that finds
+    a newer schema it works with. Raises NewerSchema, MigrationFailed (nothing was changed),
+    StoreUnavailable, WrongDatabase.
     """
     with connect(database) as connection:
         now = status(connection, database)
-        if now.state == "newer":
+        if now.state in ("newer", "compatible"):
             require_current(connection, database)
+            return now
         if now.state != "current" or revision != "head":
             _run_alembic("upgrade", database, revision)
         return status(connection, database)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from psycopg import sql
 from pydantic import ValidationError
 
-from adapters.postgres.connection import Connection, Pool, lease
+from adapters.postgres.connection import Connection, Pool, connection_from, snapshot
 from adapters.postgres.database import Database
 from adapters.postgres.queries import load_queries
 from domain.events.thread import Origin
@@ -78,7 +78,7 @@ class PostgresReadModels:
             " ORDER BY updated_at DESC, thread_id DESC LIMIT %(limit)s"
         ).format(_columns(ThreadRow, "threads"))
         values = {"archived": archived, "at": at, "thread_id": thread_id, "limit": limit}
-        with lease(self._pool, self._database) as connection:
+        with connection_from(self._pool, self._database) as connection:
             rows = connection.execute(query, values, prepare=False).fetchall()
         return [_row(ThreadRow, "threads", row) for row in rows]
 
@@ -89,34 +89,30 @@ class PostgresReadModels:
 
     def snapshot(self, thread_id: str) -> tuple[ThreadRows, int]:
         """A thread's rows, and the last seq of the thread that they include (0: none)."""
-        key = {"thread_id": thread_id}
         with self._snapshot() as connection:
-            threads = _select(connection, ThreadRow, "threads", key)
-            rows = ThreadRows(
-                threads[0] if threads else None,
-                tuple(_select(connection, TurnRow, "turns", key)),
-                tuple(_select(connection, ItemRow, "items", key)),
-                tuple(_select(connection, PromptRow, "prompts", key)),
-            )
-            last = connection.execute(QUERIES["select_seq"], key, prepare=False).fetchone()
-        return rows, int(last[0]) if last else 0
+            return read_thread(connection, thread_id)
 
     def thread_ids(self) -> Iterator[str]:
         """Every thread that the log or one of the tables knows, in order; page by page."""
         after = ""
         while True:
-            values = {"after": after, "limit": _ID_PAGE}
-            with lease(self._pool, self._database) as connection:
-                query = QUERIES["select_thread_ids"]
-                page = connection.execute(query, values, prepare=False).fetchall()
-            yield from (str(thread_id) for (thread_id,) in page)
+            page = self.page_of_ids(after=after, limit=_ID_PAGE)
+            yield from page
             if len(page) < _ID_PAGE:
                 return
-            after = page[-1][0]
+            after = page[-1]
+
+    def page_of_ids(self, *, after: str, limit: int) -> list[str]:
+        """The first of `thread_ids` that come after that one."""
+        values = {"after": after, "limit": limit}
+        with connection_from(self._pool, self._database) as connection:
+            query = QUERIES["select_thread_ids"]
+            rows = connection.execute(query, values, prepare=False).fetchall()
+        return [str(thread_id) for (thread_id,) in rows]
 
     def status(self) -> ReadModelStatus:
         """How far the tables are, and where they have stopped, if they have."""
-        with lease(self._pool, self._database) as connection:
+        with connection_from(self._pool, self._database) as connection:
             row = connection.execute(QUERIES["select_status"]).fetchone()
         if row is None:
             raise ReadModelsMissing(schema=self._database.schema, why="their state is gone")
@@ -125,12 +121,25 @@ class PostgresReadModels:
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:
         """A transaction that sees all tables at the same moment."""
-        with lease(self._pool, self._database) as connection, connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with snapshot(self._pool, self._database) as connection:
             # The lock, which only a swap conflicts with, comes before the snapshot, which the first
             # query takes: else a swap between the two would show tables that are not filled yet.
             connection.execute("LOCK TABLE read_models IN ACCESS SHARE MODE")
             yield connection
+
+
+def read_thread(connection: Connection, thread_id: str) -> tuple[ThreadRows, int]:
+    """See `PostgresReadModels.snapshot`; from the tables that the search path finds first."""
+    key = {"thread_id": thread_id}
+    threads = _select(connection, ThreadRow, "threads", key)
+    rows = ThreadRows(
+        threads[0] if threads else None,
+        tuple(_select(connection, TurnRow, "turns", key)),
+        tuple(_select(connection, ItemRow, "items", key)),
+        tuple(_select(connection, PromptRow, "prompts", key)),
+    )
+    last = connection.execute(QUERIES["select_seq"], key, prepare=False).fetchone()
+    return rows, int(last[0]) if last else 0
 
 
 def _select(

@@ -7,16 +7,20 @@ so the same SQL makes and fills them; the search path says which are meant.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
-from typing import Final, LiteralString
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 import psycopg
 from psycopg import sql
 
 from adapters.errors import StoreError
+from adapters.postgres import filling, swap
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.errors import reason
+from adapters.postgres.filling import PART_EVENTS, WORK_TABLE, Filling
+from adapters.postgres.read_models import read_thread
 from adapters.postgres.stepping import QUERIES, TableSession
 from projections.errors import (
     RebuildRunning,
@@ -24,26 +28,28 @@ from projections.errors import (
     SwapBlocked,
     SwapRefused,
 )
-from projections.registry import STATE_TABLE, TABLES, definition, load_sql
+from projections.registry import STATE_TABLE, TABLES, definition, load_sql, load_tables
+from projections.rows import ThreadRows
 
 SUFFIX: Final = "_rebuild"
 LOCK_NAME: Final = "turnlog.rebuild.{schema}"
 """The advisory lock of the one who rebuilds; by `hashtextextended`."""
-
-SWAP_LOCK_TIMEOUT: Final = "400ms"
-"""How long a swap waits for readers. New ones, and appends, wait behind it as long, so it is short;
-and less than the time after which the server looks for deadlocks, so that a reader is never the one
-to be cancelled."""
 
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _OTHERS_DEPEND_ON_IT: Final = "2BP01"
 
 
 class PostgresRebuildSession(TableSession):
-    """A connection to the tables of a rebuild. It must be to the server itself, not to a pooler."""
+    """A connection to the tables of a rebuild, and `jobs` more while it fills them.
 
-    def __init__(self, database: Database) -> None:
+    They must be to the server itself, not to a pooler. `part_events`: see `filling.PART_EVENTS`.
+    """
+
+    def __init__(
+        self, database: Database, *, jobs: int = 1, part_events: int = PART_EVENTS
+    ) -> None:
         super().__init__(database, database.schema + SUFFIX)
+        self._jobs, self._part_events = jobs, part_events
         self._live = database.schema
         self._lock = {"name": LOCK_NAME.format(schema=database.schema)}
 
@@ -74,12 +80,30 @@ class PostgresRebuildSession(TableSession):
                 position = self._resumable(connection, found)
                 if position is not None:
                     return position
-            if found is not None:
-                self._drop_schema(connection)
-            self._run(connection, "CREATE SCHEMA {}", self.schema)
+            self._make_schema(connection, anew=found is not None)
+            connection.execute(load_tables(), prepare=False)
+            connection.execute(QUERIES["insert_state"], {"definition": definition()})
+            filling.plan(connection, self._part_events)
+            return 0
+
+    def fill(self, tell: Callable[[int, int], None]) -> None:
+        """See `projections.ports.RebuildSession`."""
+        with self.connection() as connection, connection.transaction():
+            if WORK_TABLE not in (self._relations(connection) or ()):
+                return
+            planned = filling.tasks(connection)
+        with Filling(self.database, self.schema, self._jobs) as filling_:
+            filling_.run(planned, tell)
+        with self.connection() as connection, connection.transaction():
+            connection.execute(QUERIES["finish_step"], {"upto": filling.end(planned)})
+            connection.execute(filling.QUERIES["drop_work"], prepare=False)
+
+    def start_over(self) -> None:
+        """Make the tables anew, to be filled step by step."""
+        with self.connection() as connection, connection.transaction():
+            self._make_schema(connection, anew=self._relations(connection) is not None)
             connection.execute(load_sql("tables"), prepare=False)
             connection.execute(QUERIES["insert_state"], {"definition": definition()})
-            return 0
 
     def discard(self) -> None:
         """Drop the second set of tables, if there is one. Raises RebuildSchemaTaken."""
@@ -90,21 +114,29 @@ class PostgresRebuildSession(TableSession):
     def tidy(self) -> None:
         """Gather the statistics that whoever reads the tables will need."""
         tables = [sql.Identifier(self.schema, table) for table in TABLES]
-        with self.connection() as connection:
+        with self.connection() as connection, connection.transaction():
+            # Rows are looked up by their keys: a coarse picture is enough until autovacuum comes.
+            connection.execute("SET LOCAL default_statistics_target = 20")
             connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(tables)))
 
-    def mismatches(self) -> Sequence[str]:
-        """What the tables have more or less of than the log up to where they are."""
-        with self.connection() as connection, connection.transaction():
-            connection.execute("SET LOCAL enable_seqscan = on")  # this does read all of them
-            row = connection.execute(QUERIES["begin_step"]).fetchone()
-            assert row is not None, "the rebuild is claimed and prepared"
-            counts = connection.execute(load_sql("counts"), {"position": row[0]}, prepare=False)
-            return [
-                f"{what}: {in_log} in the log, {in_tables} in the tables"
-                for what, in_log, in_tables in counts
-                if in_log != in_tables
-            ]
+    def mismatches(self, meanwhile: Callable[[], None]) -> Sequence[str]:
+        """See `projections.ports.RebuildSession`."""
+        with TableSession(self.database, self.schema) as other, ThreadPoolExecutor(1) as thread:
+            counted = thread.submit(_miscounts, other)
+            meanwhile()
+            return counted.result()
+
+    def sample(self, events: int, seed: int) -> Sequence[str]:
+        """See `projections.ports.RebuildSession`."""
+        with self.connection() as connection:
+            values = {"events": events, "seed": seed}
+            rows = connection.execute(filling.QUERIES["select_sample"], values, prepare=False)
+            return [thread_id for (thread_id,) in rows]
+
+    def snapshot(self, thread_id: str) -> tuple[ThreadRows, int]:
+        """See `projections.ports.RowReader`; nobody else writes these tables."""
+        with self.connection() as connection:
+            return read_thread(connection, thread_id)
 
     def swap(self, limit: int) -> int | None:
         """Apply the last events, while nothing can be appended, and put the tables in place.
@@ -117,78 +149,35 @@ class PostgresRebuildSession(TableSession):
                 with connection.transaction():
                     # From here on nobody reads or moves the old tables, or appends to the log. The
                     # tables come first: waiting for a reader keeps no append waiting.
-                    self._lock_tables(connection)
+                    swap.lock_tables(connection, self._live)
                     connection.execute(QUERIES["lock_head"])
                     step = self._step(connection, limit, wait=True)
                     if step is None or not step.is_last:
                         raise _TooMuchLeft
-                    self._put_in_place(connection)
+                    swap.put_in_place(connection, self._live, self.schema)
                     return step.upto
             except _TooMuchLeft:
                 return None
             except psycopg.Error as error:
                 if error.sqlstate == _LOCK_NOT_AVAILABLE:
-                    raise SwapBlocked(why=self._who_blocks(connection)) from error
+                    raise SwapBlocked(why=swap.who_blocks(connection, self._live)) from error
                 if error.sqlstate == _OTHERS_DEPEND_ON_IT:
                     why = error.diag.message_detail or reason(error)
                     raise SwapRefused(why=why.replace("\n", "; ")) from error
                 raise
 
-    def _lock_tables(self, connection: Connection) -> None:
-        connection.execute("SELECT set_config('lock_timeout', %s, true)", [SWAP_LOCK_TIMEOUT])
-        for table in self._live_tables(connection):
-            self._run(connection, "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", self._live, table)
-
-    def _put_in_place(self, connection: Connection) -> None:
-        """The old tables go, the new ones take their names, owners and grants.
-
-        Whoever has planned a statement on an old one plans it anew, for it was dropped, and finds
-        the new one by name.
-        """
-        # The commit must last: what was dropped is removed from the disk.
-        connection.execute("SET LOCAL synchronous_commit = on")
-        in_live = {"schema": self._live, "tables": list(TABLES)}
-        owners = connection.execute(QUERIES["select_owners"], in_live).fetchall()
-        grants = connection.execute(QUERIES["select_grants"], in_live).fetchall()
-        for table in self._live_tables(connection):
-            self._run(connection, "DROP TABLE {}", self._live, table)
-        for table in TABLES:
-            change = sql.SQL("ALTER TABLE {} SET SCHEMA {}")
-            new, live = sql.Identifier(self.schema, table), sql.Identifier(self._live)
-            connection.execute(change.format(new, live))
-        self._hand_over(connection, owners, grants)
-        self._run(connection, "DROP SCHEMA {}", self.schema)
-
-    def _hand_over(
-        self,
-        connection: Connection,
-        owners: Sequence[tuple[str, str]],
-        grants: Sequence[tuple[str, str | None, str, bool]],
-    ) -> None:
-        for table, owner in owners:
-            change = sql.SQL("ALTER TABLE {} OWNER TO {}")
-            names = sql.Identifier(self._live, table), sql.Identifier(owner)
-            connection.execute(change.format(*names))
-        for table, grantee, privilege, may_grant in grants:
-            grant = sql.SQL("GRANT {} ON {} TO {} {}").format(
-                sql.SQL(privilege),  # a keyword, from the catalog
-                sql.Identifier(self._live, table),
-                sql.SQL("PUBLIC") if grantee is None else sql.Identifier(grantee),
-                sql.SQL("WITH GRANT OPTION" if may_grant else ""),
-            )
-            connection.execute(grant)
-
     def _resumable(self, connection: Connection, found: Collection[str]) -> int | None:
         """Where a rebuild was interrupted; None if what it left is of no use any more."""
-        query = sql.SQL(
-            "SELECT r.position FROM {} r WHERE r.definition = %s AND r.position <= ({})"
-        )
-        head = sql.SQL("SELECT coalesce(max(l.position), 0) FROM {} l").format(
-            sql.Identifier(self._live, "log")
-        )
-        state = sql.Identifier(self.schema, STATE_TABLE)
-        row = connection.execute(query.format(state, head), [definition()]).fetchone()
-        return int(row[0]) if row is not None and set(found) == set(TABLES) else None
+        row = connection.execute(QUERIES["select_left"]).fetchone()
+        if row is None or row[1] != definition() or set(found) - {WORK_TABLE} != set(TABLES):
+            return None
+        position, _, head = row
+        if WORK_TABLE not in found:
+            return int(position) if position <= head else None
+        planned = filling.tasks(connection)
+        if not planned or filling.end(planned) > head:
+            return None
+        return filling.events_done(planned)
 
     def _relations(self, connection: Connection) -> Collection[str] | None:
         """What is in the schema of the rebuild; None if there is no such schema.
@@ -197,32 +186,34 @@ class PostgresRebuildSession(TableSession):
         """
         rows = connection.execute(QUERIES["select_relations"], {"schema": self.schema}).fetchall()
         names: set[str] = {name for (name,) in rows if name is not None}
-        if names - set(TABLES) or (names and STATE_TABLE not in names):
+        if names - {*TABLES, WORK_TABLE} or (names and STATE_TABLE not in names):
             raise RebuildSchemaTaken(schema=self.schema)
         return names if rows else None
 
-    def _live_tables(self, connection: Connection) -> list[str]:
-        """Those in use that are there, in the order in which everybody locks them."""
-        rows = connection.execute(QUERIES["select_relations"], {"schema": self._live}).fetchall()
-        there = {name for (name,) in rows}
-        return [table for table in TABLES if table in there]
-
-    def _who_blocks(self, connection: Connection) -> str:
-        in_live = {"schema": self._live, "tables": list(TABLES)}
-        rows = connection.execute(QUERIES["select_table_users"], in_live).fetchall()
-        users = [
-            f"server process {pid} ({name or 'unnamed'}, {state})" for pid, name, state in rows
-        ]
-        return f"in use by {', '.join(users)}" if users else "something used them all the time"
+    def _make_schema(self, connection: Connection, *, anew: bool) -> None:
+        if anew:
+            self._drop_schema(connection)
+        swap.run(connection, "CREATE SCHEMA {}", self.schema)
 
     def _drop_schema(self, connection: Connection) -> None:
-        for table in TABLES:
-            self._run(connection, "DROP TABLE IF EXISTS {}", self.schema, table)
-        self._run(connection, "DROP SCHEMA {}", self.schema)
+        for table in (*TABLES, WORK_TABLE):
+            swap.run(connection, "DROP TABLE IF EXISTS {}", self.schema, table)
+        swap.run(connection, "DROP SCHEMA {}", self.schema)
 
-    @staticmethod
-    def _run(connection: Connection, statement: LiteralString, *name: str) -> None:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(*name)), prepare=False)
+
+def _miscounts(session: TableSession) -> Sequence[str]:
+    with session.connection() as connection, connection.transaction():
+        # This does read all of them; and the cores have nothing else to do.
+        connection.execute("SET LOCAL enable_seqscan = on")
+        connection.execute("SET LOCAL max_parallel_workers_per_gather = 8")
+        row = connection.execute(QUERIES["begin_step"]).fetchone()
+        assert row is not None, "the rebuild is claimed and prepared"
+        counts = connection.execute(load_sql("counts"), {"position": row[0]}, prepare=False)
+        return [
+            f"{what}: {in_log} in the log, {in_tables} in the tables"
+            for what, in_log, in_tables in counts
+            if in_log != in_tables
+        ]
 
 
 class _TooMuchLeft(Exception):

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from adapters.postgres.batch import Append, Move
-from adapters.postgres.connection import Pool, lease
+from adapters.postgres.connection import Pool, connection_from
 from adapters.postgres.database import Database
 from adapters.postgres.notifications import Listener
 from adapters.postgres.queries import load_queries
@@ -17,7 +17,7 @@ from adapters.postgres.rows import entry_of
 from adapters.postgres.session import WriterSession
 from adapters.postgres.writer import GroupWriter
 from adapters.recorder import LogRecorder
-from adapters.records import MAX_EVENT_BYTES, LogEntry, LogRecord, check_append
+from adapters.records import MAX_EVENT_BYTES, LogEntry, LogRecord, Written, check_append
 
 QUERIES: Final = load_queries("log.sql")
 
@@ -34,7 +34,7 @@ class PostgresLogRecorder(LogRecorder):
     ) -> None:
         self._database = database
         self._pool = pool
-        self._max_event_bytes = max_event_bytes
+        self.max_event_bytes = max_event_bytes
         self._writer = GroupWriter(WriterSession(database))
         self._listener = Listener(database)
 
@@ -54,17 +54,14 @@ class PostgresLogRecorder(LogRecorder):
         self._writer.close()
         self._listener.close()
 
-    def append(
-        self, records: Sequence[LogRecord], expected_seq: int | None = None
-    ) -> list[LogEntry]:
-        return self._append(records, expected_seq, None)
+    def write(self, records: Sequence[LogRecord], expected_seq: int | None = None) -> Written:
+        return self._writer.write(Append(records, expected_seq))
 
-    def _append(
-        self, records: Sequence[LogRecord], expected_seq: int | None, move: Move | None
+    def append_and_move(
+        self, records: Sequence[LogRecord], expected_seq: int | None, move: Move
     ) -> list[LogEntry]:
-        check_append(records, expected_seq, self._max_event_bytes)
-        if not records and move is None:
-            return []
+        """`append`, if there are records, in one transaction with a follower's new position."""
+        check_append(records, expected_seq, self.max_event_bytes)
         return self._writer.write(Append(records, expected_seq, move)).entries(records)
 
     def select_thread(
@@ -114,7 +111,7 @@ class PostgresLogRecorder(LogRecorder):
         return self._select("select_log", {"types": list(topics) or None, **bounds})
 
     def head(self) -> int:
-        with lease(self._pool, self._database) as connection:
+        with connection_from(self._pool, self._database) as connection:
             row = connection.execute(QUERIES["select_head"], prepare=False).fetchone()
         assert row is not None
         return int(row[0])
@@ -126,7 +123,7 @@ class PostgresLogRecorder(LogRecorder):
         self._listener.remove(event)
 
     def _select(self, query: str, parameters: Mapping[str, Any]) -> list[LogEntry]:
-        with lease(self._pool, self._database) as connection:
+        with connection_from(self._pool, self._database) as connection:
             cursor = connection.cursor(binary=True)
             rows = cursor.execute(QUERIES[query], parameters, prepare=False).fetchall()
         return list(map(entry_of, rows))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final
@@ -14,20 +15,32 @@ from uuid import uuid4
 import psycopg
 
 from adapters.errors import AppendOutcomeUnknown, StoreError, StoreUnavailable
-from adapters.postgres.batch import Append, Move, Outcome, Written, write_batch
-from adapters.postgres.connection import Connection, connect
+from adapters.postgres.batch import Append, Move, Outcome, nobody_waits, write_batch
+from adapters.postgres.connection import Connection, connect_shared
 from adapters.postgres.database import Database
-from adapters.postgres.errors import CHECK_AGAIN, reason, translate, translated
+from adapters.postgres.errors import CHECK_AGAIN, READ_ONLY, reason, translate, translated
 from adapters.postgres.names import LOG_CHECKS, LOG_KEYS
 from adapters.postgres.queries import load_queries
 from adapters.postgres.rows import entry_of
-from adapters.records import AppendRefused, InvalidRecord, LogEntry, LogRecord, TrackingConflict
+from adapters.postgres.transactions import pooled_transaction
+from adapters.records import (
+    AppendRefused,
+    InvalidRecord,
+    LogEntry,
+    LogRecord,
+    TrackingConflict,
+    Written,
+)
 
 QUERIES: Final = load_queries("log.sql")
 
 LOCK_TIMEOUT: Final = 15.0  # seconds an append waits for its turn
 SETTLE_TIMEOUT: Final = 30.0  # seconds to find out what became of a batch
 ATTEMPTS: Final = 3
+# A connection that was idle for so long is looked at before it is used. Not one in constant use:
+# a system call lets go of the interpreter, and the next batch would wait until the callers of the
+# last one, who are just going on, give it back.
+IDLE_SECONDS: Final = 0.005
 
 _MOVED_ONLY: Final = Written(0, (), (), recorded_at=datetime(1970, 1, 1, tzinfo=UTC))
 
@@ -61,9 +74,15 @@ class WriterSession:
         self._settle_timeout = settle_timeout
         self._connection: Connection | None = None
         self._last_position = 0  # the last one seen: a new batch comes after it
+        self._last_used = 0.0
+        self._name, self._batches = uuid4().hex, itertools.count()
 
-    def write(self, appends: Sequence[Append]) -> list[Outcome]:
+    def write(
+        self, appends: Sequence[Append], on_sent: Callable[[], None] = nobody_waits
+    ) -> list[Outcome]:
         """An outcome for each append: what it was given, or the error that says why not.
+
+        Calls `on_sent` when nothing is left to do but wait: for the answer, or for a connection.
 
         Never raises for what the database does. After every outcome but AppendOutcomeUnknown it is
         certain whether the append is in the log.
@@ -73,7 +92,8 @@ class WriterSession:
             open_ = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, _NotWritten)]
             if not open_:
                 break
-            for i, outcome in zip(open_, self._attempt([appends[i] for i in open_]), strict=True):
+            attempt = self._attempt([appends[i] for i in open_], on_sent)
+            for i, outcome in zip(open_, attempt, strict=True):
                 outcomes[i] = outcome
         return [self._given_up() if isinstance(o, _NotWritten) else o for o in outcomes]
 
@@ -83,18 +103,23 @@ class WriterSession:
         if connection is not None:
             connection.close()
 
-    def _attempt(self, appends: Sequence[Append]) -> list[Outcome]:
-        token = uuid4().hex
+    def _attempt(self, appends: Sequence[Append], on_sent: Callable[[], None]) -> list[Outcome]:
+        # (Counted, as fresh random bytes would be a system call; see IDLE_SECONDS.)
+        token = f"{self._name}.{next(self._batches)}"
         try:
-            connection = self._connected()
+            connection = self._connected(on_sent)
         except StoreError as error:  # nothing was sent
             return [type(error)(**error.details) for _ in appends]
+        patience = _milliseconds(self._lock_timeout)
         try:
-            outcomes = self._send(connection, token, appends)
+            with pooled_transaction(connection, self._database, lock_timeout=patience):
+                outcomes = self._send(connection, token, appends, on_sent)
         except AppendRefused as error:
             return [error]
         except psycopg.Error as error:
             if not _is_lost(connection, error):
+                if error.sqlstate == READ_ONLY:  # the next connection may lead to the primary
+                    self.close()
                 return self._refused(error, appends)
             logger.warning("connection lost during an append: %s", reason(error))
             self.close()
@@ -102,32 +127,43 @@ class WriterSession:
         except BaseException:  # interrupted in the middle: this connection is not to be used again
             self.close()
             raise
+        self._last_used = time.monotonic()
         self._note(outcomes)
         return outcomes
 
-    def _connected(self) -> Connection:
-        if self._connection is not None and _has_ended(self._connection):
+    def _connected(self, on_wait: Callable[[], None]) -> Connection:
+        was_idle = time.monotonic() - self._last_used > IDLE_SECONDS
+        if self._connection is not None and was_idle and _has_ended(self._connection):
             self.close()
         if self._connection is None:
+            on_wait()
             self._connection = self._connect(self._lock_timeout)
         return self._connection
 
     def _connect(self, lock_timeout: float) -> Connection:
-        connection = connect(self._database)
-        milliseconds = max(1, round(lock_timeout * 1000))
+        connection = connect_shared(self._database)
+        if self._database.is_pooled:  # set for each transaction, as the session is anybody's
+            return connection
         query = "SELECT set_config('lock_timeout', %s, false)"
         try:
             with translated(self._database):
-                connection.execute(query, [str(milliseconds)])
+                connection.execute(query, [_milliseconds(lock_timeout)])
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _send(self, connection: Connection, token: str, appends: Sequence[Append]) -> list[Outcome]:
+    def _send(
+        self,
+        connection: Connection,
+        token: str,
+        appends: Sequence[Append],
+        on_sent: Callable[[], None],
+    ) -> list[Outcome]:
         move = appends[0].move
         if move is None:
-            return write_batch(connection, token, appends)
+            return write_batch(connection, token, appends, on_sent)
+        on_sent()
         [append] = appends
         return [self._send_with_move(connection, token, append, move)]
 
@@ -203,7 +239,12 @@ class WriterSession:
             "versions": [record.originator_version for record in records],
             "after_position": self._last_position,
         }
-        with self._connect(seconds_left) as connection, translated(self._database):
+        patience = _milliseconds(seconds_left)
+        with (
+            self._connect(seconds_left) as connection,
+            translated(self._database),
+            pooled_transaction(connection, self._database, lock_timeout=patience),
+        ):
             connection.execute(QUERIES["fence_append"], {"token": token})
             rows = connection.execute(QUERIES["select_versions"], wanted).fetchall()
         found = {(e.stream_id, e.originator_version): e for e in map(entry_of, rows)}
@@ -226,6 +267,10 @@ class WriterSession:
             hashes=[entry.hash for entry in entries],
             recorded_at=entries[0].recorded_at,
         )
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(max(1, round(seconds * 1000)))
 
 
 def _has_ended(connection: Connection) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import psycopg
 from psycopg.types.numeric import Int8
@@ -17,9 +17,14 @@ from adapters.postgres.database import Database
 from adapters.postgres.errors import reason, translated
 from adapters.postgres.queries import load_queries
 from domain.errors import TurnlogError
-from projections.errors import RangeRejected, ReadModelsMissing, ReadModelsOutdated
+from projections.errors import (
+    RangeRejected,
+    ReadModelsMissing,
+    ReadModelsNewer,
+    ReadModelsOutdated,
+)
 from projections.ports import Step, Suspect
-from projections.registry import STEPS, definition, load_sql
+from projections.registry import definition, is_newer, load_sql, steps_for
 
 QUERIES: Final = load_queries("read_models.sql")
 
@@ -41,7 +46,7 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = {
 }
 
 # Invalid values, violated constraints, limits of the program: the events are to blame.
-_BLAMES_EVENTS: Final = ("22", "23", "54")
+BLAMES_EVENTS: Final = ("22", "23", "54")
 _MISFIT: Final = (
     "what it is about was never begun, or begins a second time, or goes on after its end ({table})"
 )
@@ -56,6 +61,7 @@ class TableSession:
     """
 
     temporary: tuple[type[TurnlogError], ...] = (StoreUnavailable, StoreBusy, StoreFull)
+    settings: ClassVar[Mapping[str, str]] = SESSION_SETTINGS
 
     def __init__(self, database: Database, schema: str) -> None:
         self.database = database
@@ -86,7 +92,8 @@ class TableSession:
 
     def step(self, limit: int, *, wait: bool = True) -> Step | None:
         """See `projections.ports.Stepping`."""
-        with self.connection() as connection, connection.transaction():
+        # What begins the transaction goes along with what comes first in it.
+        with self.connection() as connection, connection.pipeline(), connection.transaction():
             return self._step(connection, limit, wait=wait)
 
     def suspect(self, position: int) -> Suspect:
@@ -111,6 +118,10 @@ class TableSession:
                 yield self._connected()
         except NotMigrated as error:
             raise self._damage(error) from error
+        except StoreUnavailable:
+            # It may be open still, to a server that became a standby: another one is made next.
+            self.close()
+            raise
 
     def _connected(self) -> Connection:
         if self._opened is None or self._opened.closed:
@@ -121,11 +132,15 @@ class TableSession:
         path = ", ".join(
             quoted(schema) for schema in dict.fromkeys([self.schema, self.database.schema])
         )
-        settings = {**SESSION_SETTINGS, "search_path": path}
+        settings = {**self.settings, "search_path": path}
         calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
         values = [text for pair in settings.items() for text in pair]
         connection = connect(self.database)
-        connection.execute(f"SELECT {calls}".encode(), values, prepare=False)
+        try:
+            connection.execute(f"SELECT {calls}".encode(), values, prepare=False)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _damage(self, error: NotMigrated) -> TurnlogError:
@@ -137,26 +152,27 @@ class TableSession:
         return ReadModelsMissing(schema=self.schema, why=error.details["found"])
 
     def _step(self, connection: Connection, limit: int, *, wait: bool) -> Step | None:
-        after = self._begin(connection, wait=wait)
+        begin = QUERIES["begin_step" if wait else "begin_step_unless_busy"]
+        # Int8: a small number would be sent as a smallint, and its sum with another overflow.
+        bounds = {"events": Int8(limit), "bytes": Int8(STEP_BYTES)}
+        with connection.pipeline():
+            state = connection.execute(begin)
+            bound = connection.execute(QUERIES["bound_step"], bounds)
+            after = self._checkpoint(state.fetchone(), wait=wait)
+            row = bound.fetchone()
         if after is None:
             return None
-        # Int8: a small number would be sent as a smallint, and its sum with another overflow.
-        bounds = {"after": Int8(after), "events": Int8(limit), "bytes": Int8(STEP_BYTES)}
-        row = connection.execute(QUERIES["bound_step"], bounds).fetchone()
         assert row is not None
-        head, upto = int(row[0]), int(row[1])
+        head, upto, types = int(row[0]), int(row[1] or after), row[2] or ()
         if after > head:
             why = f"they are at position {after}, and the log ends at {head}"
             raise ReadModelsMissing(schema=self.schema, why=why)
         if upto > after:
-            self._apply(connection, after, upto)
-            connection.execute(QUERIES["finish_step"], {"upto": upto})
+            self._apply(connection, after, upto, steps_for(types))
         return Step(after, upto, head)
 
-    def _begin(self, connection: Connection, *, wait: bool) -> int | None:
+    def _checkpoint(self, row: Sequence[Any] | None, *, wait: bool) -> int | None:
         """The checkpoint, locked; None if somebody else has locked it and we do not wait."""
-        query = "begin_step" if wait else "begin_step_unless_busy"
-        row = connection.execute(QUERIES[query]).fetchone()
         if row is None:
             if not wait:
                 return None
@@ -165,27 +181,29 @@ class TableSession:
         if schema != self.schema:
             raise ReadModelsMissing(schema=self.schema, why="the schema is gone")
         if made_by != definition():
-            raise ReadModelsOutdated(schema=self.schema)
+            error = ReadModelsNewer if is_newer(made_by) else ReadModelsOutdated
+            raise error(schema=self.schema)
         return int(position)
 
-    def _apply(self, connection: Connection, after: int, upto: int) -> None:
+    def _apply(self, connection: Connection, after: int, upto: int, names: Sequence[str]) -> None:
         # Int8: else a number's size would make another statement of it.
         bounds = {"after": Int8(after), "upto": Int8(upto)}
-        taken = 0
-        for name in STEPS:
-            try:
-                row = connection.execute(load_sql(name), bounds, prepare=True).fetchone()
-            except psycopg.Error as error:
-                if (error.sqlstate or "")[:2] not in _BLAMES_EVENTS:
-                    raise
-                raise RangeRejected(first=after + 1, last=upto, why=reason(error)) from error
-            assert row is not None
-            if row[1]:
+        try:
+            # One way there and back for all of them; what fails undoes the rest.
+            with connection.pipeline():
+                answers = [connection.execute(load_sql(n), bounds, prepare=True) for n in names]
+                connection.execute(QUERIES["finish_step"], {"upto": Int8(upto)})
+        except psycopg.Error as error:
+            if (error.sqlstate or "")[:2] not in BLAMES_EVENTS:
+                raise
+            raise RangeRejected(first=after + 1, last=upto, why=reason(error)) from error
+        found = [answer.fetchone() or (0, 0) for answer in answers]
+        if sum(int(taken) for taken, _ in found) != upto - after:
+            raise RangeRejected(first=after + 1, last=upto, why=_UNKNOWN)
+        for name, (_, missed) in zip(names, found, strict=True):
+            if missed:
                 why = _MISFIT.format(table=name)
                 raise RangeRejected(first=after + 1, last=upto, why=why)
-            taken += int(row[0])
-        if taken != upto - after:
-            raise RangeRejected(first=after + 1, last=upto, why=_UNKNOWN)
 
     def _one(self, query: str, **values: object) -> Sequence[Any] | None:
         with self.connection() as connection:

@@ -14,7 +14,7 @@ from eventsourcing.persistence import (
 )
 
 from adapters.postgres.batch import Move
-from adapters.postgres.connection import Connection, Pool, lease
+from adapters.postgres.connection import Connection, Pool, connection_from
 from adapters.postgres.database import Database
 from adapters.postgres.queries import load_queries
 from adapters.postgres.recorder import PostgresLogRecorder
@@ -33,7 +33,7 @@ class PostgresTrackingRecorder(TrackingRecorder):
 
     def insert_tracking(self, tracking: Tracking) -> None:
         """Move on to `tracking`. Raises TrackingConflict unless that is further."""
-        with lease(self._pool, self._database) as connection:
+        with connection_from(self._pool, self._database) as connection:
             self.move(connection, tracking)
 
     def move(self, connection: Connection, tracking: Tracking) -> None:
@@ -48,7 +48,7 @@ class PostgresTrackingRecorder(TrackingRecorder):
     def max_tracking_id(self, application_name: str) -> int | None:
         """The position in that application's log; None before the first."""
         values = {"follower": self._follower, "application_name": application_name}
-        with lease(self._pool, self._database) as connection:
+        with connection_from(self._pool, self._database) as connection:
             row = connection.execute(QUERIES["select_tracking"], values).fetchone()
         return None if row is None else int(row[0])
 
@@ -84,5 +84,5 @@ class PostgresProcessRecorder(PostgresTrackingRecorder, PostgresLogRecorder, Pro
         if kwargs:
             raise TypeError(f"{type(self).__name__} cannot store {', '.join(sorted(kwargs))}")
         records = [as_record(event) for event in stored_events]
-        entries = self._append(records, expected_seq, self._move_to(tracking))
+        entries = self.append_and_move(records, expected_seq, self._move_to(tracking))
         return [entry.id for entry in entries]

@@ -6,7 +6,11 @@ turnlog, takes it from the settings.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 from alembic import context
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
@@ -16,6 +20,7 @@ from adapters.postgres.connection import Connection as PsycopgConnection
 from adapters.postgres.connection import connect, quoted
 from adapters.postgres.database import Database
 from adapters.postgres.migrate import VERSION_TABLE
+from adapters.postgres.migration_sql import run_sql
 from adapters.settings import load_settings
 
 # How long a migration waits for a table that is in use before it gives up, blocking others.
@@ -28,8 +33,10 @@ def the_database() -> Database:
         return given
     settings = load_settings()
     if settings.database_url is None:
-        raise InvalidDatabaseUrl(why="it is not set, and `alembic` starts no embedded database")
-    return Database(settings.database_url.get_secret_value(), settings.schema_name)
+        why = "it is not set, and `alembic` starts no embedded database"
+        raise InvalidDatabaseUrl(setting="TURNLOG_DATABASE_URL", why=why)
+    url = settings.direct_url or settings.database_url
+    return Database(url.get_secret_value(), settings.schema_name)
 
 
 def run_online(database: Database) -> None:
@@ -52,6 +59,7 @@ def run_online(database: Database) -> None:
             version_table=VERSION_TABLE,
             version_table_schema=database.schema,
             transactional_ddl=True,
+            on_version_apply=note_compatibility,
         )
         with context.begin_transaction():
             context.run_migrations()
@@ -68,6 +76,19 @@ def prepare_schema(connection: Connection, schema: str) -> None:
         connection.exec_driver_sql(f"CREATE SCHEMA {quoted(schema)}")
 
 
+def note_compatibility(
+    ctx: MigrationContext,  # noqa: ARG001
+    step: MigrationInfo,
+    heads: Collection[Any],  # noqa: ARG001
+    run_args: Mapping[str, Any],  # noqa: ARG001
+) -> None:
+    """After each step, up or down: whose code works with the schema now, as its revision says."""
+    for script in step.revision_map.get_revisions(step.destination_revision_ids):
+        oldest = getattr(getattr(script, "module", None), "oldest_code", None)
+        if oldest is not None:
+            run_sql(f"UPDATE schema_compatibility SET oldest_code = '{oldest}';")
+
+
 def run_offline(database: Database) -> None:
     """Print the SQL instead of running it."""
     context.configure(
@@ -75,6 +96,7 @@ def run_offline(database: Database) -> None:
         version_table=VERSION_TABLE,
         version_table_schema=database.schema,
         transactional_ddl=True,
+        on_version_apply=note_compatibility,
     )
     schema = quoted(database.schema)
     with context.begin_transaction():

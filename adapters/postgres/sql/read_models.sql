@@ -15,21 +15,27 @@ FROM read_models
 FOR UPDATE SKIP LOCKED;
 
 -- bound_step --
--- The head of the log, and how far a step may go: some events, of some bytes in all, at least one.
--- Positions have no gap and become visible in order, so whatever is at or below the head that this
--- sees is seen by all later statements.
-SELECT coalesce((SELECT max(position) FROM log), 0),
-       coalesce((SELECT max(position)
-                 FROM (SELECT position,
-                              sum(pg_column_size(data)) OVER (ORDER BY position)
-                                  - pg_column_size(data) AS bytes_before
-                       FROM log
-                       WHERE position > %(after)s AND position <= %(after)s + %(events)s) AS next
-                 WHERE bytes_before < %(bytes)s), %(after)s);
+-- The head of the log, how far a step may go (some events, of some bytes in all, at least one), and
+-- of which types they are. A statement of its own after begin_step, so that it sees what was
+-- committed while that waited. Positions have no gap and become visible in order, so whatever is at
+-- or below the head that this sees is seen by all later statements.
+SELECT coalesce((SELECT max(position) FROM log), 0), max(next.position), array_agg(DISTINCT next.type)
+FROM (SELECT l.position, l.type,
+             sum(pg_column_size(l.data)) OVER (ORDER BY l.position)
+                 - pg_column_size(l.data) AS bytes_before
+      FROM log l
+      WHERE l.position > (SELECT position FROM read_models)
+        AND l.position <= (SELECT position FROM read_models) + %(events)s) AS next
+WHERE next.bytes_before < %(bytes)s;
 
 -- finish_step --
 -- The tables are there now, and whatever stopped them before does not any more.
 UPDATE read_models SET position = %(upto)s, failed_position = NULL, failure = NULL;
+
+-- select_left --
+-- Where tables stand that a rebuild left behind, what made them, and the head of the log.
+SELECT r.position, r.definition, coalesce((SELECT max(l.position) FROM log l), 0)
+FROM read_models r;
 
 -- insert_state --
 -- For empty tables.

@@ -9,12 +9,19 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from adapters.postgres.batch import Append, Outcome, Written, write_batch
+from adapters.postgres.batch import Append, Outcome, write_batch
 from adapters.postgres.connection import Connection, connect
 from adapters.postgres.database import Database
 from adapters.postgres.names import SQLSTATE_FENCED, SQLSTATE_WRONG_ISOLATION
 from adapters.postgres.rows import entry_of
-from adapters.records import DuplicateCommand, LogEntry, SeqConflict, VersionConflict, WrongThread
+from adapters.records import (
+    DuplicateCommand,
+    LogEntry,
+    SeqConflict,
+    VersionConflict,
+    Written,
+    WrongThread,
+)
 from tests.contracts.chain import broken_links
 from tests.contracts.records import commanded, record, records
 

@@ -18,7 +18,7 @@ from adapters.errors import (
     StoreUnavailable,
     WrongDatabase,
 )
-from adapters.postgres.connection import Connection, Pool, connect, lease, open_pool
+from adapters.postgres.connection import Connection, Pool, connect, connection_from, open_pool
 from adapters.postgres.database import Database, describe
 from adapters.postgres.errors import translate, translated
 from tests.fixtures.faults import Proxy
@@ -44,7 +44,7 @@ def test_a_session_finds_our_tables_in_the_schema_and_nowhere_else(database: Dat
 
 
 def test_settings_survive_a_transaction_that_is_rolled_back(pool: Pool, database: Database) -> None:
-    with lease(pool, database) as connection:
+    with connection_from(pool, database) as connection:
         with pytest.raises(psycopg.errors.DivisionByZero), connection.transaction():
             connection.execute("SELECT 1 / 0")
         assert connection.execute("SHOW search_path").fetchone() == ('"turnlog"',)
@@ -94,8 +94,24 @@ def test_a_database_that_does_not_exist_is_named(server_url: str) -> None:
 def test_a_url_that_is_none_is_refused_without_quoting_it(url: str) -> None:
     with pytest.raises(InvalidDatabaseUrl) as caught:
         Database(url)
+    assert caught.value.message.startswith("TURNLOG_DATABASE_URL is not")
     assert SECRET not in caught.value.message
     assert SECRET not in repr(caught.value.__cause__)
+    with pytest.raises(InvalidDatabaseUrl) as caught:
+        Database("postgresql://pooler/orders", direct_url=url)
+    assert caught.value.message.startswith("TURNLOG_DIRECT_URL is not")
+    assert SECRET not in caught.value.message
+
+
+def test_what_needs_a_session_goes_past_the_pooler() -> None:
+    pooler, server = "postgresql://pooler/orders", f"postgresql://app:{SECRET}@server/orders"
+    plain, pooled = Database(pooler), Database(pooler, direct_url=server)
+    assert (plain.direct, plain.is_pooled) == (plain, False)
+    assert (pooled.direct.url, pooled.is_pooled) == (server, True)
+    assert pooled.direct.target == "orders at server:5432 (as app)"
+    assert not pooled.direct.is_pooled
+    assert not Database(pooler, direct_url=pooler).is_pooled, "a pooler that keeps sessions"
+    assert SECRET not in repr(pooled)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +141,7 @@ def test_another_encoding_is_refused(own_server: OwnServer) -> None:
 def test_a_pool_replaces_connections_that_died(proxy: Proxy) -> None:
     with open_pool(proxy.database) as pool:
         for _ in range(3):
-            with lease(pool, proxy.database) as connection:
+            with connection_from(pool, proxy.database) as connection:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
             proxy.cut()
 
@@ -164,7 +180,7 @@ def test_a_stopped_proxy_refuses_and_can_come_back(proxy: Proxy) -> None:
         (psycopg.errors.DeadlockDetected, StoreBusy),
         (psycopg.errors.LockNotAvailable, StoreBusy),
         (psycopg.errors.InsufficientPrivilege, StoreForbidden),
-        (psycopg.errors.ReadOnlySqlTransaction, StoreForbidden),
+        (psycopg.errors.ReadOnlySqlTransaction, StoreUnavailable),
         (psycopg.errors.DiskFull, StoreFull),
         (psycopg.errors.TooManyConnections, StoreUnavailable),
         (psycopg.errors.AdminShutdown, StoreUnavailable),
@@ -183,10 +199,10 @@ def test_errors_are_told_apart_by_their_code(
 
 def test_the_servers_detail_stays_behind(database: Database, pool: Pool) -> None:
     """It quotes rows, and rows are people's words."""
-    with lease(pool, database) as connection:
+    with connection_from(pool, database) as connection:
         connection.execute("CREATE TABLE public.words (word text PRIMARY KEY)")
     insert = "INSERT INTO public.words VALUES ('intimate'), ('intimate')"
-    with pytest.raises(StoreError) as caught, lease(pool, database) as connection:
+    with pytest.raises(StoreError) as caught, connection_from(pool, database) as connection:
         connection.execute(insert)
     assert "words_pkey" in caught.value.message
     assert "intimate" not in caught.value.message

@@ -13,9 +13,9 @@ import pytest
 
 from adapters.errors import StoreBusy
 from adapters.postgres import writer
-from adapters.postgres.batch import Append, Move, Outcome, Written
+from adapters.postgres.batch import Append, Move, Outcome
 from adapters.postgres.writer import AppendInterrupted, GroupWriter, WriterClosed
-from adapters.records import VersionConflict
+from adapters.records import VersionConflict, Written
 from tests.contracts.records import record
 
 WRITTEN = Written(1, [1], [bytes(32)], recorded_at=datetime(2025, 1, 1, tzinfo=UTC))
@@ -31,9 +31,10 @@ class Gate:
         self._open = threading.Semaphore(0)
         self.answer: Callable[[Append], Outcome] = lambda _: WRITTEN
 
-    def write(self, appends: Sequence[Append]) -> list[Outcome]:
+    def write(self, appends: Sequence[Append], on_sent: Callable[[], None]) -> list[Outcome]:
         self.batches.append([append.records[0].thread_id for append in appends])
         self.arrived.release()
+        on_sent()
         assert self._open.acquire(timeout=10)
         return [self.answer(append) for append in appends]
 
@@ -114,6 +115,21 @@ def test_each_caller_gets_its_own_outcome(stage: Stage) -> None:
     stage.gate.let_through(2)
     assert [future.result(10) for future in (first, a, c)] == [WRITTEN] * 3
     assert b.exception(10) is conflict
+
+
+def test_those_who_are_done_are_woken_once_the_next_batch_is_on_its_way(stage: Stage) -> None:
+    first = stage.lead()
+    a, b = stage.call("a"), stage.call("b")
+    stage.gate.let_through()
+    assert first.result(10) is WRITTEN
+    stage.gate.wait_for_batch()
+    behind = stage.call("behind")
+    stage.gate.let_through()
+    # The batch of `behind` is still being written.
+    assert a.result(10) is b.result(10) is WRITTEN
+    assert not behind.done()
+    stage.gate.let_through()
+    assert behind.result(10) is WRITTEN
 
 
 def test_a_batch_is_bounded_in_number(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,14 +221,17 @@ def test_a_caller_interrupted_while_it_waits_holds_up_nobody(stage: Stage) -> No
         while stage.writer._waiting and not has_been_heard.wait(0.01):
             signal.pthread_kill(main_thread, signal.SIGINT)
 
-    impatient = threading.Thread(target=press_ctrl_c)
-    impatient.start()
-    with pytest.raises(KeyboardInterrupt):
+    def write_until_it_is_heard() -> None:
+        impatient = threading.Thread(target=press_ctrl_c)
+        impatient.start()
         try:
             stage.writer.write(append("interrupted"))
         finally:
             has_been_heard.set()
             impatient.join()
+
+    with pytest.raises(KeyboardInterrupt):
+        write_until_it_is_heard()
     behind = stage.call("behind")
     stage.gate.let_through(2)
     assert first.result(10) is behind.result(10) is WRITTEN

@@ -207,6 +207,7 @@ def test_a_table_that_is_gone_is_a_case_for_a_rebuild(
 ) -> None:
     connection.execute(f"DROP TABLE {table}")
     tables.service().create(thread_id="thr_1")
+    tables.service().submit("thr_1", "hello")
     with pytest.raises(ReadModelsMissing, match="turnlog rebuild"):
         tables.follower.catch_up()
 

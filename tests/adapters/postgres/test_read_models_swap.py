@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from adapters.postgres import swap
 from adapters.postgres.connection import Connection, connect
 from adapters.postgres.database import Database
 from adapters.postgres.rebuild import PostgresRebuildSession
@@ -18,6 +19,7 @@ from domain.ports import Recorded
 from projections import rebuild as policy
 from projections.errors import SwapBlocked, SwapRefused
 from projections.rebuild import rebuild
+from projections.registry import TABLES
 from projections.replay import replay
 from projections.rows import ThreadRows
 from tests.adapters.postgres.test_read_models import conversation
@@ -57,11 +59,20 @@ def meanwhile(*works: Callable[[], None]) -> Iterator[None]:
         done.result()
 
 
+def everything(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables."""
+    return {
+        table: connection.execute(f"SELECT t::text FROM {table} t ORDER BY 1".encode()).fetchall()
+        for table in TABLES
+    }
+
+
 def test_nobody_notices_that_tables_are_swapped(
-    tables: Tables, session: PostgresRebuildSession
+    tables: Tables, database: Database, connection: Connection
 ) -> None:
     """Appends go on, a follower follows, readers read, and five rebuilds swap tables meanwhile."""
     fill(tables, threads=5)
+    session = PostgresRebuildSession(database, jobs=2, part_events=20)
     tables.follower.catch_up()
     service = tables.service()
     service.create(thread_id="thr_busy")
@@ -81,8 +92,12 @@ def test_nobody_notices_that_tables_are_swapped(
         eventually(lambda: is_current(tables))
         with meanwhile(append, read):
             for _ in range(5):
-                rebuild(session, step_events=50)
+                rebuild(session, tables.log, step_events=50)
         eventually(lambda: is_current(tables))
+    # The same as of a quiet log.
+    rows = everything(connection)
+    rebuild(session, tables.log)
+    assert everything(connection) == rows
     assert running.error is None
     assert running.troubles == []
     # What a reader has seen it does not see undone.
@@ -98,7 +113,7 @@ def test_a_reader_with_a_plan_of_the_old_tables_finds_the_new_ones(
     for _ in range(3):
         assert connection.execute(query, prepare=True).fetchone() == (3,)
     connection.execute("DELETE FROM items")
-    rebuild(session)
+    rebuild(session, tables.log)
     assert connection.execute(query, prepare=True).fetchone() == (3,)
 
 
@@ -113,11 +128,11 @@ def test_a_transaction_that_reads_keeps_the_old_tables_until_it_ends(
     with connection.transaction():
         connection.execute("SELECT count(*) FROM items")
         with pytest.raises(SwapBlocked, match=r"server process \d+ \(turnlog, idle in transaction"):
-            rebuild(session)
+            rebuild(session, tables.log)
         # Meanwhile nothing else has to wait.
         tables.service().create(thread_id="thr_2")
         tables.follower.catch_up()
-    rebuilt = rebuild(session)
+    rebuilt = rebuild(session, tables.log)
     assert rebuilt.resumed_at == rebuilt.position - 1
     assert tables.differences() == []
 
@@ -130,7 +145,7 @@ def test_a_reader_that_ends_in_time_is_waited_for(
     connection.autocommit = False
     connection.execute("SELECT count(*) FROM items")
     done.start()
-    rebuild(session)
+    rebuild(session, tables.log)
     done.join()
     connection.autocommit = True
 
@@ -139,7 +154,7 @@ def test_more_events_than_may_be_applied_under_the_lock_are_applied_before(
     tables: Tables, session: PostgresRebuildSession
 ) -> None:
     fill(tables)
-    session.prepare()
+    session.start_over()
     assert session.swap(limit=10) is None
     step = session.step(10)
     assert step is not None
@@ -158,15 +173,15 @@ def test_a_failure_in_the_middle_of_a_swap_changes_nothing(
         raise RuntimeError("the machine is on fire")
 
     with monkeypatch.context() as patch:
-        patch.setattr(PostgresRebuildSession, "_hand_over", fail)
+        patch.setattr(swap, "hand_over", fail)
         with pytest.raises(RuntimeError, match="on fire"):
-            rebuild(session)
+            rebuild(session, tables.log)
     assert tables.differences() == []
     assert has_rebuild_schema(connection)
     # Nothing is locked any more, either.
     tables.service().create(thread_id="thr_2")
     tables.follower.catch_up()
-    rebuild(session)
+    rebuild(session, tables.log)
     assert tables.differences() == []
 
 
@@ -176,34 +191,28 @@ def test_a_view_on_the_old_tables_is_not_dropped_with_them(
     conversation(tables)
     connection.execute("CREATE VIEW public.mine AS SELECT count(*) FROM items")
     with pytest.raises(SwapRefused, match=r"view public\.mine depends on table turnlog\.items"):
-        rebuild(session)
+        rebuild(session, tables.log)
     assert connection.execute("SELECT * FROM public.mine").fetchone() == (3,)
     connection.execute("DROP VIEW public.mine")
-    rebuild(session)
+    rebuild(session, tables.log)
 
 
 def test_who_could_read_the_old_tables_can_read_the_new_ones(
-    tables: Tables, session: PostgresRebuildSession, connection: Connection
+    tables: Tables, session: PostgresRebuildSession, connection: Connection, role: str
 ) -> None:
     conversation(tables)
-    role = sql.Identifier(f"reader_{connection.info.dbname}")
-    connection.execute(sql.SQL("CREATE ROLE {}").format(role))
-    try:
-        grant = "GRANT SELECT ON threads TO {}; GRANT SELECT ON items TO {} WITH GRANT OPTION"
-        connection.execute(sql.SQL(grant).format(role, role))
-        connection.execute("GRANT SELECT ON prompts TO PUBLIC")
-        before = grants(connection)
-        rebuild(session)
-        assert grants(connection) == before
-        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA turnlog TO {}").format(role))
-        connection.execute(sql.SQL("SET ROLE {}").format(role))
-        assert connection.execute("SELECT count(*) FROM items").fetchone() == (3,)
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("SELECT count(*) FROM turns")
-        connection.execute("RESET ROLE")
-    finally:
-        connection.execute(sql.SQL("DROP OWNED BY {}").format(role))
-        connection.execute(sql.SQL("DROP ROLE {}").format(role))
+    reader = sql.Identifier(role)
+    grant = "GRANT SELECT ON threads TO {}; GRANT SELECT ON items TO {} WITH GRANT OPTION"
+    connection.execute(sql.SQL(grant).format(reader, reader))
+    connection.execute("GRANT SELECT ON prompts TO PUBLIC")
+    before = grants(connection)
+    rebuild(session, tables.log)
+    assert grants(connection) == before
+    connection.execute(sql.SQL("GRANT USAGE ON SCHEMA turnlog TO {}").format(reader))
+    connection.execute(sql.SQL("SET ROLE {}").format(reader))
+    assert connection.execute("SELECT count(*) FROM items").fetchone() == (3,)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("SELECT count(*) FROM turns")
 
 
 def grants(connection: Connection) -> set[tuple[object, ...]]:
@@ -215,19 +224,14 @@ def grants(connection: Connection) -> set[tuple[object, ...]]:
 
 
 def test_the_owner_of_the_tables_stays_their_owner(
-    tables: Tables, session: PostgresRebuildSession, connection: Connection
+    tables: Tables, session: PostgresRebuildSession, connection: Connection, role: str
 ) -> None:
-    role = sql.Identifier(f"owner_{connection.info.dbname}")
-    connection.execute(sql.SQL("CREATE ROLE {}").format(role))
-    try:
-        connection.execute(sql.SQL("GRANT ALL ON SCHEMA turnlog TO {}").format(role))
-        connection.execute(sql.SQL("ALTER TABLE threads OWNER TO {}").format(role))
-        rebuild(session)
-        query = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'threads'::regclass"
-        assert connection.execute(query).fetchone() == (f"owner_{connection.info.dbname}",)
-    finally:
-        connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(role))
-        connection.execute(sql.SQL("DROP ROLE {}").format(role))
+    owner = sql.Identifier(role)
+    connection.execute(sql.SQL("GRANT ALL ON SCHEMA turnlog TO {}").format(owner))
+    connection.execute(sql.SQL("ALTER TABLE threads OWNER TO {}").format(owner))
+    rebuild(session, tables.log)
+    query = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'threads'::regclass"
+    assert connection.execute(query).fetchone() == (role,)
 
 
 def test_a_swap_ends_at_the_end_of_the_log(
@@ -237,15 +241,15 @@ def test_a_swap_ends_at_the_end_of_the_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     conversation(tables)
-    put_in_place = PostgresRebuildSession._put_in_place
+    put_in_place = swap.put_in_place
 
-    def nothing_can_be_appended(self: PostgresRebuildSession, own: Connection) -> None:
+    def nothing_can_be_appended(own: Connection, live: str, made: str) -> None:
         with pytest.raises(psycopg.errors.LockNotAvailable):
             connection.execute("SELECT position FROM log_head FOR UPDATE NOWAIT")
-        put_in_place(self, own)
+        put_in_place(own, live, made)
 
-    monkeypatch.setattr(PostgresRebuildSession, "_put_in_place", nothing_can_be_appended)
-    assert rebuild(session).position == tables.recorder.head()
+    monkeypatch.setattr(swap, "put_in_place", nothing_can_be_appended)
+    assert rebuild(session, tables.log).position == tables.recorder.head()
 
 
 def test_a_reader_that_comes_during_a_swap_sees_nothing_older_than_before(
@@ -256,18 +260,18 @@ def test_a_reader_that_comes_during_a_swap_sees_nothing_older_than_before(
 ) -> None:
     """A snapshot taken before the swap would show the new tables as they were then."""
     conversation(tables)
-    session.prepare()
+    session.start_over()
     session.step(5)
-    put_in_place = PostgresRebuildSession._put_in_place
+    put_in_place = swap.put_in_place
     seen: list[Future[tuple[ThreadRows, int]]] = []
 
-    def with_a_reader(self: PostgresRebuildSession, own: Connection) -> None:
+    def with_a_reader(own: Connection, live: str, made: str) -> None:
         seen.append(threads.submit(tables.reader.snapshot, "thr_1"))
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
         eventually(lambda: connection.execute(waiting).fetchone() != (0,))
-        put_in_place(self, own)
+        put_in_place(own, live, made)
 
-    monkeypatch.setattr(PostgresRebuildSession, "_put_in_place", with_a_reader)
+    monkeypatch.setattr(swap, "put_in_place", with_a_reader)
     with ThreadPoolExecutor() as threads:
         assert session.swap(1000) == tables.recorder.head()
         _, seq = seen[0].result(30)
@@ -278,7 +282,7 @@ def test_an_append_waits_for_the_swap_and_is_not_lost(
     tables: Tables, session: PostgresRebuildSession
 ) -> None:
     fill(tables)
-    session.prepare()
+    session.start_over()
     while not (step := session.step(1000)) or not step.is_last:
         pass
     with connect(tables.database) as connection, ThreadPoolExecutor() as threads:

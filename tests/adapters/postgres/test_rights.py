@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from adapters.errors import StoreForbidden
 from adapters.postgres.connection import Connection, connect, open_pool
@@ -16,7 +14,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.errors import translate
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.migrate import require_current
-from tests.fixtures.server import with_database
+from tests.fixtures.roles import as_role
 from tests.projections.tables import tables_of
 
 MANUAL = Path(__file__).parents[3] / "docs" / "log.md"
@@ -29,17 +27,11 @@ def grants() -> list[str]:
 
 
 @pytest.fixture
-def app(database: Database, connection: Connection) -> Iterator[Database]:
+def app(database: Database, connection: Connection, role: str) -> Database:
     """The database as a role sees it that has been granted what the manual says."""
-    name = connection.info.dbname + "_app"
-    role = sql.Identifier(name)
-    connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'app'").format(role))
     for statement in grants():
-        connection.execute(re.sub(r"\bapp\b", f'"{name}"', statement).encode())
-    scheme, _, rest = with_database(database.url, connection.info.dbname).partition("://")
-    yield Database(f"{scheme}://{name}:app@{rest.rpartition('@')[2]}")
-    connection.execute(sql.SQL("DROP OWNED BY {}").format(role))
-    connection.execute(sql.SQL("DROP ROLE {}").format(role))
+        connection.execute(re.sub(r"\bapp\b", f'"{role}"', statement).encode())
+    return Database(as_role(database.url, role))
 
 
 def test_it_can_submit_run_and_read(app: Database) -> None:
@@ -58,6 +50,12 @@ def test_it_can_submit_run_and_read(app: Database) -> None:
         leases.release(lease)
         tables.follower.catch_up()
         assert [turn.status for turn in tables.rows(thread_id).turns] == ["completed"]
+
+
+def test_it_sees_that_it_works_with_a_newer_schema(app: Database, connection: Connection) -> None:
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with connect(app) as connected:
+        require_current(connected, app)
 
 
 @pytest.mark.parametrize(

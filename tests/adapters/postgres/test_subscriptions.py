@@ -47,14 +47,21 @@ def test_it_looks_every_second_without_a_notification(
 def test_what_comes_between_the_first_look_and_listen_is_seen(
     database: Database, pool: Pool, patience: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = Listener.add
+    add, head = Listener.add, PostgresLogRecorder.head
+    has_looked = threading.Event()
+
+    def look(recorder: PostgresLogRecorder) -> int:
+        found = head(recorder)
+        has_looked.set()
+        return found
 
     def add_late(listener: Listener, event: threading.Event) -> None:
-        time.sleep(0.05)  # the reading thread has looked and found nothing
+        assert has_looked.wait(10)  # the reading thread has, and found nothing
         log.append([record("thr_a", 1)])
         event.clear()  # and nobody told it
         add(listener, event)
 
+    monkeypatch.setattr(PostgresLogRecorder, "head", look)
     monkeypatch.setattr(Listener, "add", add_late)
     with PostgresLogRecorder(database, pool) as log, log.subscribe() as subscription:
         assert [e.id for e in take(subscription, 1)] == [1]

@@ -4,7 +4,7 @@ twice."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
 import pytest
@@ -12,7 +12,7 @@ from eventsourcing.persistence import Tracking
 
 from adapters.errors import AppendOutcomeUnknown, NotMigrated, StoreBusy, StoreUnavailable
 from adapters.postgres import session as session_module
-from adapters.postgres.batch import Append, Move, Outcome, Written, write_batch
+from adapters.postgres.batch import Append, Move, Outcome, write_batch
 from adapters.postgres.connection import Connection, Pool, open_pool
 from adapters.postgres.database import Database
 from adapters.postgres.names import SQLSTATE_FENCED
@@ -20,7 +20,7 @@ from adapters.postgres.recorder import PostgresLogRecorder
 from adapters.postgres.session import LogOutOfStep, WriterSession
 from adapters.postgres.tracking import PostgresProcessRecorder
 from adapters.recorder import LogRecorder
-from adapters.records import InvalidRecord, TrackingConflict, VersionConflict
+from adapters.records import InvalidRecord, TrackingConflict, VersionConflict, Written
 from tests.adapters.postgres.test_batches import kinds, log_of, wait_for_a_lock
 from tests.contracts.chain import broken_links
 from tests.contracts.log_views import take
@@ -178,10 +178,10 @@ def test_a_lost_append_that_arrives_late_is_refused(
     lost: list[tuple[str, Sequence[Append]]] = []
 
     def lose_the_first(
-        connection: Connection, token: str, appends: Sequence[Append]
+        connection: Connection, token: str, appends: Sequence[Append], on_sent: Callable[[], None]
     ) -> list[Outcome]:
         if lost:
-            return write_batch(connection, token, appends)
+            return write_batch(connection, token, appends, on_sent)
         lost.append((token, appends))
         raise psycopg.OperationalError("the network is silent")
 

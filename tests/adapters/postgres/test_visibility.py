@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from adapters.postgres.batch import Append, Outcome, Written, write_batch
+from adapters.postgres.batch import Append, Outcome, write_batch
 from adapters.postgres.connection import Connection, Pool, connect
 from adapters.postgres.database import Database
 from adapters.postgres.recorder import PostgresLogRecorder
+from adapters.records import Written
 from tests.adapters.postgres.test_batches import wait_for_a_lock
 from tests.contracts.log_views import take
 from tests.contracts.records import record, records

@@ -1,0 +1,216 @@
+"""Fills the empty tables of a rebuild with what the log has at its beginning, on all cores.
+
+The threads are cut into parts, and each part is filled by one statement a table: whole rows, from
+all events of those threads up to one position, so nothing is updated and no index is needed. Then
+the indexes are made, and what needs them is filled. Each of these is a task, done in a transaction
+of its own together with a note that it is; several connections take one task after another. What a
+killed process had done stays, and the next one does the rest. After the last task the tables are at
+that position, like any others, and are moved on step by step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import ClassVar, Final, LiteralString, Self
+
+import psycopg
+from psycopg.types.numeric import Int8
+
+from adapters.postgres.connection import Connection
+from adapters.postgres.database import Database
+from adapters.postgres.errors import reason
+from adapters.postgres.queries import load_queries
+from adapters.postgres.stepping import BLAMES_EVENTS, TableSession
+from projections.errors import RangeRejected
+from projections.registry import FILL_STEPS, load_fill, load_indexes, load_part
+
+QUERIES: Final = load_queries("rebuild.sql")
+
+WORK_TABLE: Final = "rebuild_work"
+PART_EVENTS: Final = 40_000
+"""About how many events a task has; a thread is never cut, so one may have more."""
+
+_FILL_SETTINGS: Final = {
+    # Other than in a step, a range is large and planned for what it is. What is joined are its own
+    # events, and by hash: any other way is a matter of luck with estimates. (The nested loops that
+    # cannot be done without, over what is in an event, are not made any dearer by this.)
+    "enable_seqscan": "on",
+    "enable_bitmapscan": "on",
+    "enable_hashjoin": "on",
+    "enable_nestloop": "off",
+    "max_parallel_workers_per_gather": "0",  # the cores are busy with other parts
+}
+# Looking for a part's events page by page is half the work of doing it event by event.
+_SEARCH_SETTINGS: Final = {**_FILL_SETTINGS, "enable_indexscan": "off"}
+SESSION_SETTINGS: Final = {"temp_buffers": "64MB"}
+_INDEX_SETTINGS: Final = {"maintenance_work_mem": "256MB"}
+_WHY: Final = "they do not fit together"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A row of the table of tasks. When it is done, it has `taken` so many of its `events`."""
+
+    number: int
+    phase: str
+    weight: int
+    first: str | None
+    last: str | None
+    statement: LiteralString | None
+    after: int
+    upto: int
+    events: int | None
+    taken: int | None
+
+    @property
+    def is_done(self) -> bool:
+        return self.taken is not None
+
+
+def plan(connection: Connection, part_events: int) -> None:
+    """Note what is to be done. The tables are there, without indexes."""
+    connection.execute(QUERIES["create_work"], prepare=False)
+    row = connection.execute(QUERIES["select_end"]).fetchone()
+    assert row is not None
+    upto = Int8(row[0])
+    connection.execute(QUERIES["insert_parts"], {"events": part_events, "upto": upto})
+    statements = load_indexes()
+    for statement in statements:
+        # All together as much as all threads for a table.
+        values = {"statement": statement, "weight": row[0] // len(statements) + 1, "upto": upto}
+        connection.execute(QUERIES["insert_statement"], values)
+
+
+def tasks(connection: Connection) -> list[Task]:
+    """All that was planned, the largest of each phase first."""
+    return [Task(*row) for row in connection.execute(QUERIES["select_work"], prepare=False)]
+
+
+def events_done(planned: Sequence[Task]) -> int:
+    """How much is done, in events."""
+    done = sum(task.weight for task in planned if task.is_done)
+    return end(planned) * done // sum(task.weight for task in planned)
+
+
+def end(planned: Sequence[Task]) -> int:
+    """The position the tables are at when all is done."""
+    return max(task.upto for task in planned)
+
+
+class _FillSession(TableSession):
+    settings: ClassVar = {**TableSession.settings, **SESSION_SETTINGS}
+
+
+class Filling:
+    """Does what is planned, over several sessions at once. Close it by its `with`."""
+
+    def __init__(self, database: Database, schema: str, jobs: int) -> None:
+        self._jobs = jobs
+        self._opened = [_FillSession(database, schema) for _ in range(jobs)]
+        self._free: SimpleQueue[TableSession] = SimpleQueue()
+        for session in self._opened:
+            self._free.put(session)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for session in self._opened:
+            session.close()
+
+    def run(self, planned: Sequence[Task], tell: Callable[[int, int], None]) -> None:
+        """Do all tasks that are not done. `tell` is given events done and in all.
+
+        Raises RangeRejected (the events of some task, or all together, do not fit), and errors of
+        the store; what was done until then stays done.
+        """
+        upto, total = end(planned), sum(task.weight for task in planned)
+        done = [task for task in planned if task.is_done]
+        weight = sum(task.weight for task in done)
+        for phase in ("fill", "index", "finish"):
+            todo = [task for task in planned if task.phase == phase and not task.is_done]
+            if phase == "finish":
+                left = {task.first: (task.events or 0) - (task.taken or 0) for task in done}
+                todo = [replace(task, events=left[task.first]) for task in todo]
+            for task in self._all(todo):
+                done.append(task)
+                weight += task.weight
+                tell(upto * weight // total, upto)
+        if sum(task.taken or 0 for task in done) != upto:
+            raise RangeRejected(first=1, last=upto, why=_WHY)
+
+    def _all(self, todo: Sequence[Task]) -> Iterator[Task]:
+        """Each task, when it is done."""
+        with ThreadPoolExecutor(self._jobs, "turnlog-rebuild") as threads:
+            running = [threads.submit(self._do, task) for task in todo]
+            try:
+                for done in as_completed(running):
+                    yield done.result()
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
+
+    def _do(self, task: Task) -> Task:
+        session = self._free.get()
+        try:
+            with session.connection() as connection, connection.transaction():
+                events, taken = _work(connection, task)
+                values = {"number": task.number, "events": events, "taken": taken}
+                noted = connection.execute(QUERIES["finish_work"], values).fetchone()
+                assert noted is not None, "the rebuild is claimed, so nobody else does it"
+                return replace(task, events=events, taken=taken)
+        finally:
+            self._free.put(session)
+
+
+def _work(connection: Connection, task: Task) -> tuple[int, int]:
+    """How many events there are for the task, and how many of them it has taken."""
+    with _blaming_events(task):
+        if task.statement is not None:
+            _set(connection, _INDEX_SETTINGS)
+            connection.execute(task.statement, prepare=False)
+            return 0, 0
+        positions = {"after": Int8(task.after), "upto": Int8(task.upto)}
+        part = {"first": task.first, "last": task.last, **positions}
+        if task.phase == "finish":
+            connection.execute(load_fill("waiting"), part, prepare=False)
+            events = task.events or 0
+            return events, _apply(connection, task, "context", part)[0] if events else 0
+        _set(connection, _SEARCH_SETTINGS)
+        # What each of the statements reads is looked for only once.
+        take = f"CREATE TEMPORARY TABLE part ON COMMIT DROP AS {load_part()}"
+        connection.execute(take.encode(), part, prepare=False)
+        _set(connection, {**_FILL_SETTINGS, "enable_indexscan": "on"})
+        answers = [_apply(connection, task, name, part) for name in FILL_STEPS]
+        return answers[-1][-1], sum(answer[0] for answer in answers)
+
+
+def _apply(
+    connection: Connection, task: Task, name: str, part: Mapping[str, object]
+) -> Sequence[int]:
+    """What the file has taken and missed of the part, and what else it answers."""
+    answer = connection.execute(load_fill(name), part, prepare=False).fetchone()
+    assert answer is not None
+    if answer[1]:
+        raise RangeRejected(first=1, last=task.upto, why=_WHY)
+    return [int(number) for number in answer]
+
+
+@contextlib.contextmanager
+def _blaming_events(task: Task) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        if (error.sqlstate or "")[:2] not in BLAMES_EVENTS:
+            raise
+        raise RangeRejected(first=1, last=task.upto, why=reason(error)) from error
+
+
+def _set(connection: Connection, settings: dict[str, str]) -> None:
+    """For the rest of the transaction."""
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+    values = [text for pair in settings.items() for text in pair]
+    connection.execute(f"SELECT {calls}".encode(), values, prepare=False)
