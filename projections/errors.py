@@ -15,8 +15,15 @@ class ReadModelsMissing(ReadModelError):
 
 
 class ReadModelsOutdated(ReadModelError):
-    """The read models in the schema "{schema}" were filled by another version of turnlog, whose
-    columns may mean something else. `turnlog rebuild` makes them anew from the log."""
+    """The read models in the schema "{schema}" were filled by an older version of turnlog, whose
+    columns may mean something else. `turnlog rebuild` makes them anew from the log, while the old
+    ones serve."""
+
+
+class ReadModelsNewer(ReadModelError):
+    """The read models in the schema "{schema}" were made by a newer turnlog, which moves them on;
+    this one only shows them, as far as they are. Upgrade it; or, to go back for good, make them
+    anew with this one by `turnlog rebuild`."""
 
 
 class RangeRejected(ReadModelError):

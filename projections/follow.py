@@ -12,14 +12,23 @@ from typing import Final
 
 from domain.errors import TurnlogError
 from domain.events.registry import BY_NAME
-from projections.errors import PoisonEvent, RangeRejected, ReadTimedOut
+from domain.events.upcasts import newest_readable
+from projections.errors import (
+    PoisonEvent,
+    RangeRejected,
+    ReadModelsNewer,
+    ReadModelsOutdated,
+    ReadTimedOut,
+)
 from projections.ports import FollowerSession, ReadModelStatus, Step, Stepping, Suspect
 
 STEP_EVENTS: Final = 2_000
 POLL_SECONDS: Final = 1.0
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 5.0
-READ_PAUSE_SECONDS: Final = 0.005
+# Whoever else is applying something does so for about a millisecond, if it is not very much.
+READ_PAUSE_SECONDS: Final = 0.001
+LONGEST_READ_PAUSE_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,8 @@ class Follower:
     def catch_up(self) -> int:
         """Apply everything the log had at the time of the call; the position reached.
 
-        Raises PoisonEvent, ReadModelsOutdated, ReadModelsMissing, and errors of the store.
+        Raises PoisonEvent, ReadModelsOutdated, ReadModelsNewer, ReadModelsMissing, and errors of
+        the store.
         """
         target: int | None = None
         while True:
@@ -49,14 +59,16 @@ class Follower:
         doing it. Raises ReadTimedOut, PoisonEvent, and what `catch_up` raises.
         """
         deadline = self.session.seconds() + timeout_seconds
+        pause = READ_PAUSE_SECONDS
         while (status := self.session.status()).position < position:
             if self.session.seconds() >= deadline:
                 raise ReadTimedOut(
                     position=position, reached=status.position, seconds=timeout_seconds
                 )
-            step = advance(self.session, self.step_events, self._record, wait=False)
+            step = self._help()
             if step is None or step.is_last:
-                self.session.pause(READ_PAUSE_SECONDS)
+                self.session.pause(pause)
+                pause = min(2 * pause, LONGEST_READ_PAUSE_SECONDS)
 
     def follow(
         self, stop: Callable[[], bool], on_trouble: Callable[[TurnlogError], None] | None = None
@@ -64,10 +76,11 @@ class Follower:
         """Follow the log until `stop()` is true, which is asked at least every `poll_seconds`.
 
         Where several do this one leads and the others stand by. Lost connections are told to
-        `on_trouble` and made again. Raises PoisonEvent, ReadModelsOutdated, ReadModelsMissing:
-        going on would show something wrong.
+        `on_trouble` and made again; so is, once, that the tables are of another turnlog (during a
+        deploy): then the lead is left to it, until a rebuild has made them ours. Raises
+        PoisonEvent, ReadModelsMissing: going on would show something wrong.
         """
-        troubles = 0
+        troubles, stands_aside = 0, False
         while not stop():
             try:
                 if self.session.lead():
@@ -75,7 +88,13 @@ class Follower:
                     self.session.wait(self.poll_seconds)
                 else:
                     self.session.pause(self.poll_seconds)
-                troubles = 0
+                troubles, stands_aside = 0, False
+            except (ReadModelsNewer, ReadModelsOutdated) as error:
+                if on_trouble is not None and not stands_aside:
+                    on_trouble(error)
+                stands_aside = True
+                self.session.stand_aside()
+                self.session.pause(self.poll_seconds)
             except self.session.temporary as error:
                 if on_trouble is not None:
                     on_trouble(error)
@@ -90,6 +109,13 @@ class Follower:
     def _apply_all(self, stop: Callable[[], bool]) -> None:
         while not stop() and not self._advance().is_last:
             pass
+
+    def _help(self) -> Step | None:
+        """A step that waits for nobody; None if it is for somebody else to do."""
+        try:
+            return advance(self.session, self.step_events, self._record, wait=False)
+        except ReadModelsNewer:
+            return None
 
     def _advance(self) -> Step:
         step = advance(self.session, self.step_events, self._record)
@@ -140,4 +166,5 @@ def _is_newer(event: Suspect) -> bool:
     if known is None:
         return True
     version = event.version or ""
-    return version.isdecimal() and int(version) > known.schema_version
+    newest = newest_readable(known.name, known.schema_version)
+    return version.isdecimal() and int(version) > newest

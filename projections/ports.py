@@ -88,7 +88,7 @@ class Stepping(Protocol):
         """Apply up to `limit` next events and note how far that is, in one transaction.
 
         None, without `wait`, if somebody else is just doing it. Raises RangeRejected (nothing was
-        applied), ReadModelsOutdated, ReadModelsMissing, and errors of the store.
+        applied), ReadModelsOutdated, ReadModelsNewer, ReadModelsMissing, and errors of the store.
         """
         ...
 
@@ -112,6 +112,10 @@ class FollowerSession(Stepping, Protocol):
         """Whether this session is the one that follows; it stays so until its connection ends."""
         ...
 
+    def stand_aside(self) -> None:
+        """Give up the lead, if this session has it."""
+        ...
+
     def wait(self, seconds: float) -> None:
         """Let time pass until the log has grown; it may come back early, or notice nothing."""
         ...
@@ -125,7 +129,18 @@ class FollowerSession(Stepping, Protocol):
         ...
 
 
-class RebuildSession(Stepping, Protocol):
+class RowReader(Protocol):
+    """What the tables say, for `verify`."""
+
+    def snapshot(self, thread_id: str) -> tuple[ThreadRows, int]:
+        """A thread's rows, and the last seq of the thread that they include (0: none).
+
+        Raises UnreadableRow.
+        """
+        ...
+
+
+class RebuildSession(Stepping, RowReader, Protocol):
     """A second set of tables, to be put in place of the first one."""
 
     def claim(self) -> None:
@@ -133,9 +148,29 @@ class RebuildSession(Stepping, Protocol):
         ...
 
     def prepare(self) -> int:
-        """Make the tables, unless a rebuild of the same definition left them; where they are at.
+        """Make the tables, unless a rebuild of the same definition left them; how many events are
+        in them, or as good as that.
 
         Raises RebuildSchemaTaken.
+        """
+        ...
+
+    def fill(self, tell: Callable[[int, int], None]) -> None:
+        """Fill them with what the log had when they were made, on all cores; in parts, of which
+        those that were filled before are not filled again. No effect on tables that are full.
+
+        `tell` is given how many events are done, and of how many. Raises RangeRejected, without
+        knowing which event is to blame: then they are of no use but to `start_over`, `discard`.
+        """
+        ...
+
+    def start_over(self) -> None:
+        """Make the tables anew, empty, to be filled step by step from the first event on."""
+        ...
+
+    def sample(self, events: int, seed: int) -> Sequence[str]:
+        """Threads that have about so many events in all: a large one, and others by chance (the
+        same for the same seed). All threads, if they have no more; at least one, if there is one.
         """
         ...
 
@@ -143,8 +178,11 @@ class RebuildSession(Stepping, Protocol):
         """Gather the statistics that whoever reads the tables will need."""
         ...
 
-    def mismatches(self) -> Sequence[str]:
-        """What the tables have more or less of than the log up to where they are."""
+    def mismatches(self, meanwhile: Callable[[], None]) -> Sequence[str]:
+        """What the tables have more or less of than the log up to where they are.
+
+        That takes a while, in the database; `meanwhile` is called once, in this thread.
+        """
         ...
 
     def swap(self, limit: int) -> int | None:
@@ -161,17 +199,6 @@ class RebuildSession(Stepping, Protocol):
 
     def release(self) -> None:
         """No longer claim to rebuild."""
-        ...
-
-
-class RowReader(Protocol):
-    """What the tables say, for `verify`."""
-
-    def snapshot(self, thread_id: str) -> tuple[ThreadRows, int]:
-        """A thread's rows, and the last seq of the thread that they include (0: none).
-
-        Raises UnreadableRow.
-        """
         ...
 
 

@@ -5,27 +5,37 @@ Nothing is lost when it is interrupted, in whatever way: the next rebuild goes o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from domain.ports import EventLog
 from projections.errors import RangeRejected, RebuildMismatch, SwapBlocked
 from projections.follow import advance
 from projections.ports import Progress, ProgressCallback, RebuildSession, Rebuilt, Step
+from projections.verify import compare_thread
 
 STEP_EVENTS: Final = 20_000
 # What may be left to apply while nothing can be appended: some tens of milliseconds.
 SWAP_EVENTS: Final = 1_000
 SWAP_ATTEMPTS: Final = 20
 SWAP_PAUSE_SECONDS: Final = 0.25
+# What is folded to compare it with the tables: a quarter of a second, however long the log is.
+SAMPLE_EVENTS: Final = 5_000
 
 
 def rebuild(
     session: RebuildSession,
+    log: EventLog,
     progress: ProgressCallback | None = None,
     *,
     step_events: int = STEP_EVENTS,
+    sample_events: int = SAMPLE_EVENTS,
+    seed: int = 0,
 ) -> Rebuilt:
-    """Rebuild, check, swap. `progress` is called after each step.
+    """Rebuild, check, swap. `progress` is called after each part.
 
+    Threads with `sample_events` in all, chosen by `seed`, are compared with the fold of the log.
     Raises RebuildRunning, RebuildSchemaTaken, PoisonEvent, RebuildMismatch, SwapBlocked, and errors
     of the store; the tables in use are as they were then, and are still followed.
     """
@@ -33,42 +43,73 @@ def rebuild(
     try:
         began = session.seconds()
         start = session.prepare()
-        _fill(session, start, began, progress, step_events)
+        meter = _Meter(session, start, began, progress)
+        _fill(session, meter)
+        _catch_up(session, meter, step_events)
         session.tidy()
-        _check(session)
+        _check(session, log, sample_events, seed)
         position = _swap(session)
         return Rebuilt(position, start, session.seconds() - began)
     finally:
         session.release()
 
 
-def _fill(
-    session: RebuildSession,
-    start: int,
-    began: float,
-    progress: ProgressCallback | None,
-    step_events: int,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Meter:
+    """Tells how far a rebuild is that began at `start`."""
+
+    session: RebuildSession
+    start: int
+    began: float
+    progress: ProgressCallback | None
+
+    def tell(self, done: int, total: int) -> None:
+        if self.progress is None:
+            return
+        seconds = self.session.seconds() - self.began
+        rate = max(0, done - self.start) / seconds if seconds > 0 else 0.0
+        left = (total - done) / rate if rate > 0 else None
+        self.progress(Progress(done, total, rate, left))
+
+
+def _fill(session: RebuildSession, meter: _Meter) -> None:
+    try:
+        session.fill(meter.tell)
+    except RangeRejected:
+        # Step by step it will be found out which event it is.
+        session.start_over()
+
+
+def _catch_up(session: RebuildSession, meter: _Meter, step_events: int) -> None:
     while True:
         step = _advance(session, step_events)
-        if progress is not None:
-            progress(_progress(step, start, session.seconds() - began))
+        meter.tell(step.upto, step.head)
         if step.is_last:
             return
 
 
-def _progress(step: Step, start: int, seconds: float) -> Progress:
-    rate = (step.upto - start) / seconds if seconds > 0 else 0.0
-    left = (step.head - step.upto) / rate if rate > 0 else None
-    return Progress(step.upto, step.head, rate, left)
+def _check(session: RebuildSession, log: EventLog, sample_events: int, seed: int) -> None:
+    found: list[str] = []
 
+    def compare() -> None:
+        found.extend(_first_difference(session, log, sample_events, seed))
 
-def _check(session: RebuildSession) -> None:
-    mismatches = session.mismatches()
-    if mismatches:
+    wrong = "; ".join([*session.mismatches(compare), *found])
+    if wrong:
         # The next attempt would resume the same wrong tables.
         session.discard()
-        raise RebuildMismatch(what="; ".join(mismatches))
+        raise RebuildMismatch(what=wrong)
+
+
+def _first_difference(
+    session: RebuildSession, log: EventLog, sample_events: int, seed: int
+) -> Sequence[str]:
+    for thread_id in session.sample(sample_events, seed):
+        # A history that does not fold says nothing about the tables; `verify` tells of it.
+        compared = compare_thread(thread_id, log, session)
+        if compared.differences:
+            return [f"thread {thread_id}, {compared.differences[0]}"]
+    return []
 
 
 def _swap(session: RebuildSession) -> int:

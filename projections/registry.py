@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Final, LiteralString
@@ -13,6 +14,10 @@ from projections.rows import ItemRow, PromptRow, Row, ThreadRow, TurnRow
 
 STATE_TABLE: Final = "read_models"
 """One row: the position the tables are at, and the definition that filled them."""
+
+NUMBER: Final = 1
+"""Goes up by one in a release that changes the tables or how they are filled: so the code of the
+release before knows that tables it did not make are newer than it, and stands aside."""
 
 ROWS: Final[Mapping[str, type[Row]]] = MappingProxyType(
     {"threads": ThreadRow, "turns": TurnRow, "items": ItemRow, "prompts": PromptRow}
@@ -29,17 +34,104 @@ STEPS: Final = ("turns", "context", "items", "prompts", "threads")
 """The files that apply a range of positions, in this order."""
 
 
+_TYPES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "turns": ("turn.", "item.started"),
+        "context": ("thread.rolled_back",),
+        "items": ("item.",),
+        "prompts": ("prompt.", "queue."),
+        "threads": ("",),
+    }
+)
+"""What the types begin with of the events that a file has to do with."""
+
+FILL_STEPS: Final = ("turns", "items", "prompts", "threads")
+"""Those that a rebuild applies to tables without indexes. After those are made come "context" and
+"waiting", which look rows up."""
+
+_RANGE: Final = "l.position > %(after)s AND l.position <= %(upto)s"
+_THREADS: Final = "l.thread_id > %(first)s AND l.thread_id <= %(last)s"
+_FILES: Final = ("tables", *STEPS, "waiting")
+_SECTION: Final = re.compile(r"^ *-- (step only|fill only|both|indexes) --$", re.MULTILINE)
+
+
+@functools.cache
+def _sections(name: str) -> tuple[tuple[str, LiteralString], ...]:
+    """The parts of `sql/<name>.sql`, each with what it is for, without comments."""
+    text = (files("projections") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    found = ["both", *_SECTION.split(text)]
+    # Literal indeed: the files are part of this package, and nothing is put into them.
+    return tuple(
+        (
+            section,
+            "\n".join(
+                line.rstrip()
+                for line in body.splitlines()
+                if line.strip() and not line.lstrip().startswith("--")
+            ),
+        )
+        for section, body in zip(found[::2], found[1::2], strict=True)
+    )
+
+
+def _text(name: str, *used: str) -> LiteralString:
+    return "\n".join(text for section, text in _sections(name) if section in used and text)
+
+
+def steps_for(types: Iterable[str]) -> list[str]:
+    """The files that have to do with events of these types, in the order of STEPS."""
+    every = list(types)
+    return [name for name in STEPS if any(type_.startswith(_TYPES[name]) for type_ in every)]
+
+
 @functools.cache
 def load_sql(name: str) -> LiteralString:
-    """The text of `sql/<name>.sql` without its comments."""
-    text = (files("projections") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-    lines = (line.rstrip() for line in text.splitlines() if not line.lstrip().startswith("--"))
-    # Literal indeed: the files are part of this package, and nothing is put into them.
-    return "\n".join(line for line in lines if line)
+    """The text of `sql/<name>.sql` without its comments: as the migration or a step runs it."""
+    return _text(name, "both", "step only", "indexes")
+
+
+@functools.cache
+def load_fill(name: str) -> LiteralString:
+    """The same for all events of some threads, and for tables that have no rows of them.
+
+    A file of FILL_STEPS finds the events in a table `part`, see `load_part`. The others find them
+    in the log, and are given the threads as `first` < id <= `last` beside the range.
+    """
+    text = _text(name, "both", "fill only")
+    if name in FILL_STEPS:
+        return text.replace("FROM log l\n", "FROM part l\n").replace(_RANGE, "true")
+    return text.replace(_RANGE, f"{_RANGE} AND {_THREADS}")
+
+
+def load_part() -> LiteralString:
+    """What selects the events of some threads in a range, with what is needed of them."""
+    columns = "l.position, l.thread_id, l.seq, l.stream_id, l.type, l.data"
+    return f"SELECT {columns} FROM log l WHERE {_RANGE} AND {_THREADS}"
+
+
+def load_tables() -> LiteralString:
+    """What makes the tables without their indexes."""
+    return _text("tables", "both")
+
+
+def load_indexes() -> tuple[LiteralString, ...]:
+    """What makes their indexes and keys, each by itself; the largest comes first."""
+    statements = _text("tables", "indexes").split(";")
+    return tuple(statement for statement in statements if statement.strip())
 
 
 @functools.cache
 def definition() -> str:
-    """A hash of what the tables are and how they are filled; comments and spacing do not count."""
-    words = (word for name in ("tables", *STEPS) for word in [name, *load_sql(name).split()])
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
+    """What the tables are and how they are filled, as NUMBER and a hash of the SQL.
+
+    Comments and spacing do not count.
+    """
+    texts = ((name, text) for name in _FILES for _, text in _sections(name))
+    words = (word for name, text in texts for word in [name, *text.split()])
+    return f"{NUMBER}.{hashlib.sha256(chr(10).join(words).encode()).hexdigest()[:32]}"
+
+
+def is_newer(made_by: str) -> bool:
+    """Whether tables of that definition are of a later turnlog than this code."""
+    number, dot, _ = made_by.partition(".")
+    return bool(dot) and number.isdecimal() and int(number) > NUMBER

@@ -80,6 +80,7 @@ inserted AS (
      WHERE starts = 1 AND admitted_seq = first_seq AND ends_last
     RETURNING 1
 ),
+-- step only --
 updated AS (
     UPDATE prompts p
        SET state            = line.state,
@@ -100,3 +101,9 @@ updated AS (
 SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
        (SELECT count(*) FROM line WHERE mentions > 0)
            - (SELECT count(*) FROM inserted) - (SELECT count(*) FROM updated) AS missed
+-- fill only --
+answer AS (
+    SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
+           (SELECT count(*) FROM line WHERE mentions > 0) - (SELECT count(*) FROM inserted) AS missed
+)
+SELECT taken, missed FROM answer

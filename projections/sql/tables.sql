@@ -4,6 +4,9 @@
 -- is not in the log: to change them, change this file and rebuild.
 --
 -- Rows are updated after they are inserted: room in their pages keeps the new version beside the old.
+--
+-- All indexes are at the end, and no statement there depends on another: a rebuild fills the tables
+-- without them, and makes them afterwards, several at once.
 
 CREATE TABLE read_models (
     one_row         boolean NOT NULL DEFAULT true,
@@ -34,10 +37,8 @@ CREATE TABLE threads (
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL,
     last_seq       bigint      NOT NULL,
-    last_position  bigint      NOT NULL,
-    CONSTRAINT threads_pkey PRIMARY KEY (thread_id)
+    last_position  bigint      NOT NULL
 ) WITH (fillfactor = 80);
-CREATE INDEX threads_updated_idx ON threads (updated_at, thread_id);
 
 CREATE TABLE turns (
     thread_id           text        NOT NULL COLLATE "C",
@@ -65,7 +66,6 @@ CREATE TABLE turns (
     ended_at            timestamptz,
     inferred            boolean     NOT NULL,
     source_line         bigint,
-    CONSTRAINT turns_pkey PRIMARY KEY (thread_id, turn_id),
     CONSTRAINT turns_status_check CHECK (status IN ('in_progress', 'completed', 'failed', 'interrupted')),
     CONSTRAINT turns_end_check CHECK (
         (status = 'in_progress') = (ended_seq IS NULL)
@@ -73,7 +73,6 @@ CREATE TABLE turns (
     ),
     CONSTRAINT turns_interrupt_check CHECK ((interrupt IS NULL) = (interrupt_seq IS NULL))
 ) WITH (fillfactor = 80);
-CREATE INDEX turns_turn_id_idx ON turns (turn_id);
 
 CREATE TABLE items (
     thread_id   text        NOT NULL COLLATE "C",
@@ -93,7 +92,6 @@ CREATE TABLE items (
     ended_at    timestamptz,
     inferred    boolean     NOT NULL,
     source_line bigint,
-    CONSTRAINT items_pkey PRIMARY KEY (thread_id, item_id),
     CONSTRAINT items_status_check CHECK (status IN ('in_progress', 'completed', 'failed', 'interrupted')),
     CONSTRAINT items_end_check CHECK (
         (status = 'in_progress') = (ended_seq IS NULL)
@@ -126,7 +124,6 @@ CREATE TABLE prompts (
     inbox_key        bigint      NOT NULL,
     inferred         boolean     NOT NULL,
     source_line      bigint,
-    CONSTRAINT prompts_pkey PRIMARY KEY (thread_id, input_id),
     CONSTRAINT prompts_state_check CHECK (state IN ('pending', 'held', 'promoted', 'withdrawn')),
     CONSTRAINT prompts_end_check CHECK (
         (state = 'promoted') = (promoted_seq IS NOT NULL)
@@ -136,8 +133,16 @@ CREATE TABLE prompts (
         AND (promoted_seq IS NULL) = (turn_id IS NULL)
     )
 ) WITH (fillfactor = 80);
-CREATE INDEX prompts_waiting_idx ON prompts (thread_id, inbox_key)
-    WHERE state IN ('pending', 'held');
 COMMENT ON COLUMN prompts.inbox_key IS
     'Orders the prompts that wait: the seq of the admission, or its negative for one that entered at '
     'the head, so that the last of those is first. Holding and releasing keep the place.';
+
+-- indexes --
+ALTER TABLE items ADD CONSTRAINT items_pkey PRIMARY KEY (thread_id, item_id);
+ALTER TABLE prompts ADD CONSTRAINT prompts_pkey PRIMARY KEY (thread_id, input_id);
+ALTER TABLE turns ADD CONSTRAINT turns_pkey PRIMARY KEY (thread_id, turn_id);
+ALTER TABLE threads ADD CONSTRAINT threads_pkey PRIMARY KEY (thread_id);
+CREATE INDEX threads_updated_idx ON threads (updated_at, thread_id);
+CREATE INDEX turns_turn_id_idx ON turns (turn_id);
+CREATE INDEX prompts_waiting_idx ON prompts (thread_id, inbox_key)
+    WHERE state IN ('pending', 'held');

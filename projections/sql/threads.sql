@@ -38,12 +38,18 @@ line AS (
            (SELECT l.stream_id FROM log l WHERE l.position = t.turn_position) AS latest_turn_id,
            (SELECT (l.data ->> 'at')::timestamptz FROM log l WHERE l.position = t.last_position)
                AS updated_at,
+           -- step only --
            (SELECT count(*) FROM prompts p
              WHERE p.thread_id = t.thread_id AND p.state IN ('pending', 'held')
                AND p.state = 'pending')                                       AS pending_count,
            (SELECT count(*) FROM prompts p
              WHERE p.thread_id = t.thread_id AND p.state IN ('pending', 'held')
                AND p.state = 'held')                                          AS held_count
+           -- fill only --
+           -- See waiting.sql.
+           0 AS pending_count,
+           0 AS held_count
+           -- both --
       FROM touched t
 ),
 inserted AS (
@@ -56,8 +62,9 @@ inserted AS (
            last_seq, last_position
       FROM line
      WHERE starts = 1 AND created_seq = first_seq
-    RETURNING 1
+    RETURNING last_seq
 ),
+-- step only --
 updated AS (
     UPDATE threads t
        SET title          = CASE WHEN line.settings_position IS NULL THEN t.title
@@ -81,3 +88,10 @@ updated AS (
 SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
        (SELECT count(*) FROM line) - (SELECT count(*) FROM inserted) - (SELECT count(*) FROM updated)
            AS missed
+-- fill only --
+answer AS (
+    SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
+           (SELECT count(*) FROM line) - (SELECT count(*) FROM inserted) AS missed,
+           (SELECT coalesce(sum(last_seq), 0) FROM inserted)::bigint AS events
+)
+SELECT taken, missed, events FROM answer

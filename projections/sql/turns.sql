@@ -12,6 +12,10 @@
 -- that was never begun, or begins twice, or goes on after its end. In both cases, and whenever a
 -- constraint is violated, the whole range is rolled back; a single event would be refused for the
 -- same reason, so where the tables stop does not depend on the cuts.
+--
+-- A rebuild fills empty tables with the same statements, in another form: a range is then all events
+-- up to a position, but of some threads only, so every row begins in it. What is `step only` is left
+-- out, and with it every need for an index. An event that fits no row is not taken there, either.
 WITH touched AS (
     SELECT l.thread_id, l.stream_id AS turn_id,
            min(l.seq)                                                              AS first_seq,
@@ -26,10 +30,12 @@ WITH touched AS (
            count(*) FILTER (WHERE l.type = 'turn.completed')                       AS ends,
            max(l.seq) FILTER (WHERE l.type = 'turn.completed')                     AS ended_seq,
            max(l.position) FILTER (WHERE l.type = 'turn.completed')                AS ended_position,
+           -- Of the steers and interrupts; see `line` for the others.
            count(*) FILTER (WHERE b.v = 1 AND b.at IS NOT NULL AND (
                l.type <> 'turn.interrupt_requested' OR b.queued IS NOT NULL))      AS taken
       FROM log l
-     CROSS JOIN LATERAL json_to_record(CASE WHEN l.type <> 'item.started' THEN l.data END) AS b (
+     CROSS JOIN LATERAL json_to_record(
+               CASE WHEN l.type IN ('turn.steered', 'turn.interrupt_requested') THEN l.data END) AS b (
             v int, at timestamptz, queued text)
      WHERE l.position > %(after)s AND l.position <= %(upto)s
        AND l.type IN ('turn.started', 'turn.steered', 'turn.interrupt_requested', 'turn.completed',
@@ -37,7 +43,13 @@ WITH touched AS (
      GROUP BY l.thread_id, l.stream_id
 ),
 line AS (
-    SELECT t.*, s.kind, s.input_id, s.summary, s.options, s.steerable, s.at AS started_at,
+    SELECT t.thread_id, t.turn_id, t.first_seq, t.starts, t.started_seq, t.steers, t.items,
+           t.interrupt_seq, t.interrupt_position, t.ended_seq,
+           t.taken + CASE WHEN s.v = 1 AND s.at IS NOT NULL THEN t.starts ELSE 0 END
+               + CASE WHEN e.v = 1 AND e.at IS NOT NULL THEN t.ends ELSE 0 END AS taken,
+           -- An end is the last event of its turn.
+           t.ends = 0 OR t.ends = 1 AND t.ended_seq = t.last_seq AS ends_last,
+           s.kind, s.input_id, s.summary, s.options, s.steerable, s.at AS started_at,
            (s.source ->> 'line')::bigint AS source_line,
            (SELECT l.data ->> 'queued' FROM log l WHERE l.position = t.interrupt_position)
                AS interrupt,
@@ -51,13 +63,11 @@ line AS (
       FROM touched t
      CROSS JOIN LATERAL
            json_to_record((SELECT l.data FROM log l WHERE l.position = t.started_position)) AS s (
-               at timestamptz, kind text, input_id text, summary text, options json,
+               v int, at timestamptz, kind text, input_id text, summary text, options json,
                steerable boolean, source json)
      CROSS JOIN LATERAL
            json_to_record((SELECT l.data FROM log l WHERE l.position = t.ended_position)) AS e (
-               at timestamptz, status text, error text, usage json, source json)
-     -- An end is the last event of its turn.
-     WHERE t.ends = 0 OR t.ends = 1 AND t.ended_seq = t.last_seq
+               v int, at timestamptz, status text, error text, usage json, source json)
 ),
 inserted AS (
     INSERT INTO turns (
@@ -71,9 +81,10 @@ inserted AS (
            input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
            error, started_seq, ended_seq, started_at, ended_at, inferred, source_line
       FROM line
-     WHERE starts = 1 AND started_seq = first_seq
+     WHERE starts = 1 AND started_seq = first_seq AND ends_last
     RETURNING 1
 ),
+-- step only --
 updated AS (
     UPDATE turns t
        SET status              = coalesce(line.status, t.status),
@@ -92,9 +103,15 @@ updated AS (
            inferred            = t.inferred OR line.inferred
       FROM line
      WHERE t.thread_id = line.thread_id AND t.turn_id = line.turn_id
-       AND line.starts = 0 AND t.status = 'in_progress'
+       AND line.starts = 0 AND line.ends_last AND t.status = 'in_progress'
     RETURNING 1
 )
-SELECT (SELECT coalesce(sum(taken), 0) FROM touched)::bigint AS taken,
-       (SELECT count(*) FROM touched) - (SELECT count(*) FROM inserted)
+SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
+       (SELECT count(*) FROM line) - (SELECT count(*) FROM inserted)
            - (SELECT count(*) FROM updated) AS missed
+-- fill only --
+answer AS (
+    SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
+           (SELECT count(*) FROM line) - (SELECT count(*) FROM inserted) AS missed
+)
+SELECT taken, missed FROM answer

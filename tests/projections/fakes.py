@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.errors import TurnlogError
 from projections.errors import RangeRejected, SwapBlocked
 from projections.ports import ReadModelStatus, Step, Suspect
+from projections.rows import ThreadRows
 
 
 class Away(TurnlogError):
@@ -33,6 +34,7 @@ class FakeSession:
     leads: bool = True
     busy: bool = False
     now: float = 0.0
+    stood_aside: int = 0
 
     temporary: tuple[type[TurnlogError], ...] = (Away,)
 
@@ -57,6 +59,9 @@ class FakeSession:
         self.pauses.append(seconds)
         self.now += seconds
 
+    def stand_aside(self) -> None:
+        self.stood_aside += 1
+
     def lead(self) -> bool:
         return self.leads
 
@@ -72,11 +77,15 @@ class FakeSession:
 
 @dataclass
 class FakeRebuild(FakeSession):
-    """Notes in `done` what is done to it. `blocked` swaps fail; `late` events come just then."""
+    """Notes in `done` what is done to it. The first `filled` events are filled in two parts, but
+    not if it is `unfit`. `blocked` swaps fail; `late` events come just then."""
 
     found: int = 0
+    unfit: bool = False
     wrong: Sequence[str] = ()
+    rows: Mapping[str, tuple[ThreadRows, int]] = field(default_factory=dict)
     blocked: int = 0
+    filled: int = 0
     late: list[int] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
@@ -89,11 +98,33 @@ class FakeRebuild(FakeSession):
         self.position = self.found
         return self.found
 
+    def fill(self, tell: Callable[[int, int], None]) -> None:
+        self.done.append("fill")
+        if self.unfit:
+            raise RangeRejected(first=1, last=self.head, why="something tastes odd")
+        if not self.found:
+            for part in (1, 2):
+                self.now += 1
+                tell(self.filled * part // 2, self.filled)
+            self.position = self.filled
+
+    def start_over(self) -> None:
+        self.done.append("start over")
+        self.position = 0
+
+    def sample(self, events: int, seed: int) -> Sequence[str]:
+        self.done.append(f"sample {events} {seed}")
+        return list(self.rows)
+
+    def snapshot(self, thread_id: str) -> tuple[ThreadRows, int]:
+        return self.rows[thread_id]
+
     def tidy(self) -> None:
         self.done.append("tidy")
 
-    def mismatches(self) -> Sequence[str]:
+    def mismatches(self, meanwhile: Callable[[], None]) -> Sequence[str]:
         self.done.append("compare")
+        meanwhile()
         return self.wrong
 
     def swap(self, limit: int) -> int | None:

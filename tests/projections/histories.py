@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
@@ -70,7 +70,7 @@ def log_of(script: Sequence[Move], threads: int = 1, imported: int = 0) -> Log:
     play_all(world.service, script, THREADS[:threads])
     return Log(
         tuple(
-            replace(entry, event=_decorated(entry.event, entry.position, imported))
+            entry._replace(event=_decorated(entry.event, entry.position, imported))
             for entry in world.log.entries
         )
     )

@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.postgres.connection import Connection
+from adapters.postgres.rebuild import PostgresRebuildSession
 from domain.events.base import Event
 from domain.events.registry import ALL
 from projections.errors import PoisonEvent
 from projections.follow import Follower
+from projections.rebuild import rebuild
 from projections.registry import KEYS, ROWS
 from tests.fixtures.database import DatabaseFactory
 from tests.projections.histories import Log, logs
@@ -128,6 +130,32 @@ def test_a_log_that_is_wrong_stops_them_at_the_same_event_however_it_is_cut(
     shared: Tables, log: Log, kind: str, where: float, size: int
 ) -> None:
     assert_cuts_do_not_matter(shared, log, kind, int(where * len(log.entries)), [size])
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_DAMAGE)
+def test_a_rebuild_stops_at_the_same_event_and_what_is_in_use_stays(
+    shared: Tables, kind: str
+) -> None:
+    """Whole threads are filled without any index: that must not hide what is wrong with them."""
+    first, step = KINDS_OF_DAMAGE.index(kind), len(KINDS_OF_DAMAGE)
+    for place in range(first, len(STORY.entries), 3 * step):
+        assert_cuts_do_not_matter(shared, STORY, kind, place, [])
+        in_use = applied(shared, 1000)
+        with (
+            PostgresRebuildSession(shared.database, jobs=2) as session,
+            shared.pool.connection() as connection,
+        ):
+            stopped = shared.reader.status()
+            if stopped.failed_position is None:  # it does no harm there
+                rebuild(session, shared.log)
+                assert contents(connection) == in_use
+                continue
+            with pytest.raises(PoisonEvent, match=f"position {stopped.failed_position}:"):
+                rebuild(session, shared.log)
+            query = "SELECT position FROM turnlog_rebuild.read_models"
+            assert connection.execute(query).fetchone() == (stopped.position,)
+            assert contents(connection) == in_use
+            session.discard()
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_DAMAGE)

@@ -6,8 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from projections.errors import PoisonEvent, ReadModelsOutdated, ReadTimedOut
-from projections.follow import Follower
+from domain.errors import TurnlogError
+from projections.errors import (
+    PoisonEvent,
+    ReadModelsMissing,
+    ReadModelsNewer,
+    ReadModelsOutdated,
+    ReadTimedOut,
+)
+from projections.follow import LONGEST_READ_PAUSE_SECONDS, Follower
 from tests.projections.fakes import Away, FakeSession
 
 
@@ -105,12 +112,42 @@ def test_a_store_that_is_away_is_tried_again_less_and_less_often() -> None:
 def test_what_time_does_not_heal_ends_it() -> None:
     session = FakeSession(head=3)
 
-    def outdated() -> None:
-        raise ReadModelsOutdated(schema="turnlog")
+    def missing() -> None:
+        raise ReadModelsMissing(schema="turnlog", why="their state is gone")
 
-    session.before_step = outdated
-    with pytest.raises(ReadModelsOutdated):
+    session.before_step = missing
+    with pytest.raises(ReadModelsMissing):
         Follower(session).follow(times(30))
+
+
+@pytest.mark.parametrize("error", [ReadModelsNewer, ReadModelsOutdated])
+def test_tables_of_another_turnlog_are_left_to_it_until_they_are_ours(
+    error: type[TurnlogError],
+) -> None:
+    session = FakeSession(head=3)
+    told: list[TurnlogError] = []
+
+    def not_ours() -> None:
+        if session.now < 10:
+            raise error(schema="turnlog")
+
+    session.before_step = not_ours
+    Follower(session, poll_seconds=1.0).follow(times(30), told.append)
+    assert [type(trouble) for trouble in told] == [error]
+    assert session.stood_aside == 10
+    assert session.position == 3
+
+
+def test_waiting_for_a_position_leaves_tables_of_a_newer_turnlog_to_it() -> None:
+    session = FakeSession(head=50)
+
+    def somebody_else() -> None:
+        session.position += 10
+        raise ReadModelsNewer(schema="turnlog")
+
+    session.before_step = somebody_else
+    Follower(session).wait_for(25, timeout_seconds=1)
+    assert (session.steps, session.position) == ([], 30)
 
 
 def test_waiting_for_a_position_applies_what_is_missing() -> None:
@@ -135,7 +172,7 @@ def test_waiting_for_a_position_ends_in_time() -> None:
     session = FakeSession(head=50, busy=True)
     with pytest.raises(ReadTimedOut, match="After 1 s the read models are at position 0, not yet"):
         Follower(session).wait_for(25, timeout_seconds=1)
-    assert session.now == pytest.approx(1, abs=0.01)
+    assert session.now == pytest.approx(1, abs=LONGEST_READ_PAUSE_SECONDS)
 
 
 def test_waiting_for_what_is_shown_already_does_nothing() -> None:

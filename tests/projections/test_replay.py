@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -160,7 +159,7 @@ def test_imported_rows_say_so() -> None:
     for entry in world(steps.submit("A")).history():
         marked = origin if entry.seq == 1 else None
         update = {"origin": marked} if marked else {"source": source} if entry.seq == 6 else {}
-        history.append(replace(entry, event=entry.event.model_copy(update=update)))
+        history.append(entry._replace(event=entry.event.model_copy(update=update)))
     rows = replay(history)
     assert thread_of(rows).origin == origin
     # The item's end was inferred; it is the line of its beginning that counts.
@@ -182,7 +181,7 @@ def test_any_seq_can_be_replayed() -> None:
 def decided_at(history: list[Recorded], *seconds: float) -> list[Recorded]:
     """The history with these times, in seconds after START."""
     return [
-        replace(entry, event=entry.event.model_copy(update={"at": START + timedelta(seconds=at)}))
+        entry._replace(event=entry.event.model_copy(update={"at": START + timedelta(seconds=at)}))
         for entry, at in zip(history, seconds, strict=True)
     ]
 
@@ -218,7 +217,7 @@ def test_a_history_with_a_hole_is_not_folded(seqs: tuple[int, ...], why: str) ->
 
 def test_a_history_whose_events_do_not_fit_says_where() -> None:
     history = world(steps.submit("A"), steps.complete("A")).history()
-    broken = [replace(entry, seq=i) for i, entry in enumerate([*history, history[5]], start=1)]
+    broken = [entry._replace(seq=i) for i, entry in enumerate([*history, history[5]], start=1)]
     with pytest.raises(ImpossibleEvent, match=f"{THREAD} is damaged at seq {len(broken)}"):
         replay(broken)
 
@@ -228,6 +227,6 @@ def test_an_item_that_ends_twice_does_not_fit() -> None:
     history = made.history()
     end = history[-1].event
     assert isinstance(end, ItemCompleted)
-    again = replace(history[-1], seq=history[-1].seq + 1)
+    again = history[-1]._replace(seq=history[-1].seq + 1)
     with pytest.raises(ImpossibleEvent, match="is not open"):
         replay([*history, again])

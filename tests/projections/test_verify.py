@@ -111,7 +111,7 @@ NO_ROWS = ThreadRows(None, (), (), ())
 
 def test_a_history_that_does_not_fold_is_a_problem_of_its_thread_alone() -> None:
     history = world().history()
-    history[3] = replace(history[3], event=history[4].event)
+    history[3] = history[3]._replace(event=history[4].event)
     found = compare_threads([THREAD, "thr_9"], Shelf(history), Rows(NO_ROWS, 8))
     broken, unknown = found
     assert isinstance(broken.problem, ImpossibleEvent)
