@@ -1,8 +1,8 @@
 """Events as stored bytes and back. Every reader of the log decodes here, and nowhere else.
 
-Stored is the event's JSON without its empty fields. On read the body is brought to the current
-schema version and validated; what does not decode is an error with position and type, never
-skipped (D17).
+Stored is the event's JSON without its empty fields. On read the body, of an older version or of one
+that the next release will write, is brought to the current schema version and validated; what does
+not decode is an error with position and type, never skipped (D17).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError
 from domain.errors import CorruptEvent, InvalidArgument, NewerEventVersion, UnknownEventType
 from domain.events.base import Event, Json
 from domain.events.registry import BY_NAME
-from domain.events.upcasts import upcast
+from domain.events.upcasts import bring_to, newest_readable
 
 _JSON_OBJECT: Final = TypeAdapter(Json)
 
@@ -40,7 +40,7 @@ def decode(name: str, data: bytes, position: int) -> Event:
         if event.v == cls.schema_version:
             return event
     except ValidationError:
-        # Either an older version, whose fields differ, or damage: the version tells.
+        # Either another version, whose fields differ, or damage: the version tells.
         pass
     return _decode_other_version(cls, data, position)
 
@@ -50,16 +50,17 @@ def _decode_other_version(cls: type[Event], data: bytes, position: int) -> Event
     try:
         body = _JSON_OBJECT.validate_json(data)
         version = body.get("v", 1)
-        if isinstance(version, int) and version > cls.schema_version:
-            why = f"has version {version}, this turnlog knows {cls.schema_version}"
+        newest = newest_readable(cls.name, cls.schema_version)
+        if isinstance(version, int) and version > newest:
+            why = f"has version {version}, this turnlog knows {newest}"
             raise NewerEventVersion(position=position, type=cls.name, why=why)
-        current = upcast(cls.name, body, to_version=cls.schema_version)
+        current = bring_to(cls.schema_version, cls.name, body)
         # Strictness is for JSON types; a dict from JSON is judged by JSON's rules again.
         return cls.model_validate_json(_JSON_OBJECT.dump_json(current))
     except ValidationError as error:
         raise CorruptEvent(position=position, type=cls.name, why=_summary(error)) from None
     except KeyError:
-        why = f"has version {version}, which nothing brings up to {cls.schema_version}"
+        why = f"has version {version}, which nothing brings to {cls.schema_version}"
         raise CorruptEvent(position=position, type=cls.name, why=why) from None
 
 
