@@ -38,11 +38,12 @@ def cut_off(proxy: Proxy) -> Iterator[Stage]:
 async def test_a_worker_that_cannot_renew_stops_its_engine_and_is_recovered(
     direct: Stage, cut_off: Stage, proxy: Proxy
 ) -> None:
-    stopped = asyncio.Event()
+    begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def play(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
         try:
             yield said("begun")
+            begun.set()  # asked for more: what it said is in the log, and the runner knows
             await asyncio.Event().wait()
         finally:
             stopped.set()
@@ -52,7 +53,7 @@ async def test_a_worker_that_cannot_renew_stops_its_engine_and_is_recovered(
 
     turn_id = direct.thread("A", "B")
     run = asyncio.create_task(cut_off.runner(Played(play)).run(THREAD, turn_id))
-    await direct.until_name("item.completed", 2)
+    await begun.wait()
     await cut_off.time.sleeping(PACE.renew_seconds)
     proxy.stop()
     cut_off.time.advance(PACE.renew_seconds)
