@@ -116,14 +116,22 @@ def _database(settings: Settings, screen: Screen) -> Iterator[Check]:
         with database_session(screen, settings) as opened:
             yield from _server(opened)
             status = opened.schema()
-            name = opened.database.schema
-            if status.state != "current" and opened.embedded_in is None:
+            if not status.works and opened.embedded_in is None:
                 opened.require_exactly()
             opened.make_current()
-            yield Check("schema", OK, f"“{name}” is at {opened.schema().found}")
+            yield _schema(opened)
             yield from _log(opened, settings)
     except TurnlogError as error:
         yield Check("database", BAD, error.message)
+
+
+def _schema(opened: OpenDatabase) -> Check:
+    status = opened.schema()
+    what = f"“{opened.database.schema}” is at {status.found}"
+    if status.state != "compatible":
+        return Check("schema", OK, what)
+    what += f", which is newer than this turnlog ({status.wanted}) and works with it"
+    return Check("schema", NOTE, what, "Upgrade turnlog once the deploy is done.")
 
 
 def _server(opened: OpenDatabase) -> Iterator[Check]:

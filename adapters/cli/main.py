@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from adapters.cli import failures
 from adapters.cli.commands import (
+    bench,
     checking,
     database,
     demo,
@@ -98,6 +99,7 @@ _COMMANDS: Final[Sequence[tuple[str, str, Callable[..., None]]]] = (
     ("verify", LOOK, checking.verify),
     ("rebuild", LOOK, checking.rebuild),
     ("import", LOOK, importing.import_),
+    ("bench", CARE, bench.bench),
     ("doctor", CARE, database.doctor),
 )
 for _name, _panel, _command in _COMMANDS:

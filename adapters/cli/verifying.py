@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from adapters.cli.progress import Meter
-from adapters.cli.screen import Screen
+from adapters.cli.screen import Screen, warn
 from adapters.cli.words import count, duration, one_line
-from projections.errors import ReadModelError
+from projections.errors import ReadModelError, ReadModelsNewer
 
 if TYPE_CHECKING:
     from adapters.audit import Finding, ThreadAudit
@@ -91,6 +91,8 @@ def verify_threads(
     head = log.recorder.head()
     try:
         log.catch_up()
+    except ReadModelsNewer as error:
+        warn(error.message)  # what they show is compared all the same
     except ReadModelError as error:
         verdict.add_table(None, error.message)
     every = log.rows.thread_ids() if chosen is None else iter(dict.fromkeys(chosen))

@@ -42,7 +42,14 @@ def verify(
         raise typer.Exit(REFUSED)
 
 
-def rebuild(*, as_json: AsJson = False) -> None:
+def rebuild(
+    *,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Connections to fill with; as many as cores.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Make the read models anew from the log, while the old ones serve."""
     from dataclasses import asdict
 
@@ -53,7 +60,9 @@ def rebuild(*, as_json: AsJson = False) -> None:
     screen = Screen(as_json=as_json)
     with session(screen) as log:
         with progress(screen, "Rebuilding") as meter:
-            rebuilt = log.rebuild(lambda now: meter(now.done, now.total, f"{now.done:,} events"))
+            rebuilt = log.rebuild(
+                lambda now: meter(now.done, now.total, f"{now.done:,} events"), jobs
+            )
         screen.document({"rebuilt": asdict(rebuilt)})
         done = rebuilt.position - rebuilt.resumed_at
         rate = f", {done / rebuilt.seconds:,.0f} a second" if rebuilt.seconds > 1 else ""

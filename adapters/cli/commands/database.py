@@ -34,7 +34,10 @@ def upgrade(
                 "changed": before.found != after.found,
             }
         )
-        if before.found == after.found:
+        if after.state == "compatible":
+            what = f"was migrated by a newer turnlog ({after.found}), and this one works with it"
+            screen.say(f"The schema “{opened.database.schema}” {what}.")
+        elif before.found == after.found:
             screen.say(f"The schema “{opened.database.schema}” is up to date ({after.found}).")
         else:
             was = before.found or "empty"
@@ -56,22 +59,28 @@ def current(*, as_json: AsJson = False) -> None:
                 "found": status.found,
                 "wanted": status.wanted,
                 "state": status.state,
+                "oldest_code": status.oldest_code,
             }
         )
         screen.say(f"{opened.database.target}, schema “{opened.database.schema}”")
         screen.say(f"{status.found or 'no tables yet'}, this turnlog knows {status.wanted}.")
+        if status.oldest_code is not None:
+            works = "this one works with it" if status.works else "this one does not work with it"
+            screen.say(f"It is newer, and for turnlogs from {status.oldest_code} on: {works}.")
 
 
 @app.command()
 def check(*, as_json: AsJson = False) -> None:
-    """Whether the schema is the one this turnlog needs; exit code 1 if not."""
+    """Whether this turnlog works with the schema as it is; exit code 1 if not."""
     from adapters.cli.session import database_session
 
     screen = Screen(as_json=as_json)
     with database_session(screen) as opened:
         opened.require_exactly()
-        screen.document({"schema": opened.database.schema, "state": "current"})
-        screen.say(f"The schema “{opened.database.schema}” is up to date.")
+        state = opened.schema().state
+        screen.document({"schema": opened.database.schema, "state": state})
+        is_what = "up to date" if state == "current" else "newer, and this turnlog works with it"
+        screen.say(f"The schema “{opened.database.schema}” is {is_what}.")
 
 
 def doctor(

@@ -1,0 +1,78 @@
+"""The `eventsourcing` library's own PostgreSQL store, in its default mode: it locks the table."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Literal
+from uuid import uuid4
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+
+from adapters.bench.database import parts_of
+from adapters.bench.load import Call, Gate, Tally, Window, drive
+from adapters.postgres.database import Database
+
+SCHEMA: Final = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryJob:
+    """So many callers of one process, each appending so many events at once."""
+
+    database: Database
+    callers: int
+    events: int
+    topic: str
+    state: bytes
+    window: Window
+    max_connections: int
+
+
+@contextmanager
+def open_store(
+    database: Database, *, connections: int = 5, ids: Literal["uuid", "text"] = "uuid"
+) -> Iterator[PostgresApplicationRecorder]:
+    """Its recorder, with its table."""
+    parts = parts_of(database)
+    datastore = PostgresDatastore(
+        parts["dbname"],
+        parts["host"],
+        parts["port"],
+        parts["user"],
+        parts["password"],
+        schema=SCHEMA,
+        pool_size=connections,
+        originator_id_type=ids,
+    )
+    with datastore:
+        recorder = PostgresApplicationRecorder(datastore)
+        recorder.create_table()
+        yield recorder
+
+
+def append(job: LibraryJob, gate: Gate) -> Tally:
+    """The callers of one process. Each has a connection, so none waits for one."""
+    connections = min(job.callers, job.max_connections)
+    with open_store(job.database, connections=connections) as recorder:
+        recorder.datastore.pool.open(wait=True)
+        calls = [_caller(recorder, job) for _ in range(job.callers)]
+        return drive(calls, job.window, gate)
+
+
+def _caller(recorder: PostgresApplicationRecorder, job: LibraryJob) -> Call:
+    originator_id = uuid4()
+    versions = itertools.count(1)
+
+    def call() -> tuple[str, int]:
+        events = [
+            StoredEvent(originator_id, next(versions), job.topic, job.state)
+            for _ in range(job.events)
+        ]
+        recorder.insert_events(events)
+        return "append", job.events
+
+    return call

@@ -1,0 +1,52 @@
+"""A server for benches that are too small to say anything about speed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.bench import append, growth, lag, turns
+from adapters.bench.database import BenchServer
+from adapters.bench.load import Gate
+from adapters.bench.scene import Pace, Scene
+from adapters.settings import Settings
+
+
+def nobody_watches(_done: float, _total: float, _what: str) -> None:
+    pass
+
+
+@pytest.fixture
+def scene(server_url: str) -> Scene:
+    """On the server of the run, which need not be durable."""
+    settings = Settings(database_url=SecretStr(server_url))
+    return Scene(BenchServer(settings, server_url), Pace(nobody_watches), durable=False)
+
+
+class CrewOfThreads:
+    """A crew whose processes are threads, for their start takes longer than what these tests do."""
+
+    def __init__(self, processes: int) -> None:
+        self._size = processes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def run(self, task: Callable[[Any, Gate], Any], jobs: Sequence[Any]) -> list[Any]:
+        gate = threading.Barrier(self._size)
+        with ThreadPoolExecutor(self._size) as pool:
+            return list(pool.map(lambda job: task(job, lambda: gate.wait(30)), jobs))
+
+
+@pytest.fixture
+def crews_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (append, growth, lag, turns):
+        monkeypatch.setattr(module, "Crew", CrewOfThreads)
