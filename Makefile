@@ -6,18 +6,28 @@ CODE := domain projections adapters tests
 TEST_PROCESSES ?= 4
 # The same examples in every run; `make explore` looks for new ones.
 PYTEST_ARGS ?= --hypothesis-profile=ci
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=$(TEST_PROCESSES) $(PYTEST_ARGS)
+# What a PostgreSQL of another make or version could change.
+STOCK_TESTS ?= tests/adapters/postgres tests/contracts tests/faults tests/migrations tests/projections
 
-.PHONY: help demo test check explore fmt setup clean
+.PHONY: help demo test test-server test-stock check explore fmt setup clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## a scripted conversation on an embedded PostgreSQL, explained
 	@$(BIN)/turnlog demo
 
 test: setup ## all tests but the benchmarks
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=$(TEST_PROCESSES) $(PYTEST_ARGS)
+	@$(PYTEST)
+
+test-server: setup ## the same on a server of yours: make test-server URL=postgresql://…
+	@test -n "$(URL)" || { echo "Which server? make test-server URL=postgresql://role@host/db"; exit 2; }
+	@TURNLOG_TEST_DATABASE_URL='$(URL)' $(PYTEST)
+
+test-stock: setup ## those about PostgreSQL, on the one that is installed here (PGBIN=folder: on that)
+	@./.ci/on-stock-server $(PYTEST) $(STOCK_TESTS)
 
 explore: setup ## the tests, with property tests trying many new examples
 	@$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=thorough

@@ -11,6 +11,10 @@ pytest_plugins = [
     "tests.fixtures.properties",
     "tests.fixtures.server",
     "tests.fixtures.database",
+    "tests.fixtures.roles",
     "tests.fixtures.clock",
     "tests.fixtures.faults",
+    "tests.fixtures.pooler",
+    "tests.faults.points",
+    "tests.faults.site",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 import pytest
 
@@ -106,13 +105,35 @@ def test_an_old_body_is_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -> N
     def name_the_reason(body: Json) -> Json:
         return {**body, "reason": "user"}
 
-    steps: Mapping[tuple[str, int], upcasts.Upcast] = {("prompt.withdrawn", 1): name_the_reason}
-    monkeypatch.setattr(upcasts.upcast, "__kwdefaults__", {"upcasts": steps})
+    _casts(monkeypatch, up={("prompt.withdrawn", 1): name_the_reason}, down={})
     monkeypatch.setattr(PromptWithdrawn, "schema_version", 2)
     body = json.loads(codec.encode(withdrawn()))
     del body["reason"]
     event = codec.decode("prompt.withdrawn", json.dumps(body).encode(), 7)
     assert event == withdrawn().model_copy(update={"v": 2})
+
+
+def test_a_body_of_the_next_release_is_read_by_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget_the_device(body: Json) -> Json:
+        return {key: value for key, value in body.items() if key != "device"}
+
+    _casts(monkeypatch, up={}, down={("prompt.withdrawn", 2): forget_the_device})
+    assert codec.decode("prompt.withdrawn", stored(v=2, device="phone"), 7) == withdrawn()
+    with pytest.raises(NewerEventVersion, match="has version 3, this turnlog knows 2"):
+        codec.decode("prompt.withdrawn", stored(v=3), 7)
+
+
+def test_a_body_of_the_next_release_is_judged_like_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _casts(monkeypatch, up={}, down={("prompt.withdrawn", 2): dict})
+    with pytest.raises(CorruptEvent, match="extra"):
+        codec.decode("prompt.withdrawn", stored(v=2, extra=1), 7)
+
+
+def _casts(monkeypatch: pytest.MonkeyPatch, up: upcasts.Casts, down: upcasts.Casts) -> None:
+    monkeypatch.setattr(upcasts.bring_to, "__kwdefaults__", {"up": up, "down": down})
+    monkeypatch.setattr(upcasts.newest_readable, "__kwdefaults__", {"down": down})
 
 
 def test_a_lone_surrogate_is_refused_with_a_message() -> None:

@@ -34,6 +34,18 @@ def test_what_is_set_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in repr(settings)
 
 
+def test_a_way_past_a_pooler_needs_a_pooler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNLOG_DIRECT_URL", "postgresql://app:secret@host/orders")
+    with pytest.raises(InvalidSettings, match="goes with TURNLOG_DATABASE_URL") as caught:
+        load_settings()
+    assert "secret" not in caught.value.message
+    monkeypatch.setenv("TURNLOG_DATABASE_URL", "postgresql://app:secret@pooler/orders")
+    settings = load_settings()
+    assert settings.direct_url is not None
+    assert settings.direct_url.get_secret_value() == "postgresql://app:secret@host/orders"
+    assert "secret" not in repr(settings)
+
+
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in variable_names().values():
         monkeypatch.setenv(name, "")

@@ -9,14 +9,17 @@ from datetime import UTC, datetime, timedelta
 from adapters.records import LogEntry
 
 
-def broken_links(entries: Iterable[LogEntry]) -> list[int]:
+def broken_links(entries: Iterable[LogEntry], last: dict[str, bytes] | None = None) -> list[int]:
     """The positions whose hash is not what the definition says, for any number of whole threads.
+
+    `last` are the threads' hashes before these entries, for who checks a log as it grows; it is
+    brought up to date.
 
     hash = sha256(hash before it in the thread, or 32 zero bytes || header || data), where header is
     thread_id, seq, position, stream_id, version, type, command_id or nothing, and the time in
     microseconds since 1970 UTC, each followed by a line feed.
     """
-    last: dict[str, bytes] = {}
+    last = {} if last is None else last
     broken = []
     for e in sorted(entries, key=lambda entry: entry.id):
         micros = (e.recorded_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

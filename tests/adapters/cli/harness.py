@@ -66,7 +66,9 @@ class Cli:
         return self(*args, "--json", **env).ok().json
 
     def start(self, *args: str | bytes, **options: Any) -> subprocess.Popen[str]:
-        """The command, in a process of its own, with its output in pipes."""
+        """The command (or the file `script`), in a process of its own, with its output in pipes."""
+        script = options.pop("script", None)
+        program = ["-m", "adapters.cli.main"] if script is None else [str(script)]
         env = {
             name: value
             for name, value in os.environ.items()
@@ -74,7 +76,7 @@ class Cli:
         }
         given = options.pop("env", {})
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "adapters.cli.main", *args],
+            [sys.executable, "-P", *program, *args],
             env={**env, "PYTHONPATH": str(ROOT), **self.env, **given},
             **{
                 "stdin": subprocess.DEVNULL,

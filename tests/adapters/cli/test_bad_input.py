@@ -12,6 +12,7 @@ import pytest
 from adapters.postgres.connection import connect
 from adapters.postgres.database import Database
 from tests.adapters.cli.harness import Cli, LogState, new_thread
+from tests.fixtures.roles import as_role
 from tests.fixtures.server import with_database
 
 FIVE_MEGABYTES = "x" * 5_000_000
@@ -259,6 +260,7 @@ class TestDatabases:
     def test_newer_than_this_turnlog(self, database: Database) -> None:
         with connect(database) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            connection.execute("UPDATE schema_compatibility SET oldest_code = '9998'")
         code, name, message = self.run(database.url)
         assert (code, name) == (1, "newer_schema")
         assert "Upgrade turnlog" in message
@@ -284,15 +286,8 @@ class TestDatabases:
         assert "LATIN1" in message
         assert "UTF8" in message
 
-    def test_a_role_that_may_not(self, database: Database) -> None:
-        role = f"nobody_{os.getpid()}"
-        with connect(database) as connection:
-            connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
-            try:
-                url = database.url.replace("turnlog@", f"{role}:secret@")
-                code, name, _ = self.run(url)
-            finally:
-                connection.execute(f"DROP ROLE {role}")
+    def test_a_role_that_may_not(self, database: Database, role: str) -> None:
+        code, name, _ = self.run(as_role(database.url, role))
         assert code == 1
         assert name in ("store_forbidden", "not_migrated")
 

@@ -87,6 +87,7 @@ def test_a_changed_row_is_found_and_mended_by_a_rebuild(
 
 def test_a_rebuild_says_how_much_it_was(cli: Cli, filled: str) -> None:
     assert "Rebuilt from 18 events in " in cli("rebuild").ok().out
+    assert "Rebuilt from 18 events in " in cli("rebuild", "--jobs", "3").ok().out
 
 
 def test_a_row_without_a_log_is_found(cli: Cli, filled: str, database: Database) -> None:

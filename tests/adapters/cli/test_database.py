@@ -39,16 +39,40 @@ class TestDb:
 
     def test_current_says_both_versions(self, cli: Cli) -> None:
         document = cli.document("db", "current")
-        assert document.keys() == {"database", "schema", "found", "wanted", "state"}
+        assert document.keys() == {
+            "database",
+            "schema",
+            "found",
+            "wanted",
+            "state",
+            "oldest_code",
+        }
         assert revisions()[0] in cli("db", "current").ok().out
 
     def test_a_newer_schema_is_left_alone(self, cli: Cli, database: Database) -> None:
         with connect(database) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            connection.execute("UPDATE schema_compatibility SET oldest_code = '9998'")
         for command in ("check", "upgrade"):
             ran = cli("db", command, "--json")
             assert (ran.code, ran.error["code"]) == (1, "newer_schema")
         assert cli.document("db", "current")["state"] == "newer"
+        assert "does not work with it" in cli("db", "current").out
+
+    def test_with_a_newer_schema_that_still_works_with_it_it_goes_on(
+        self, cli: Cli, database: Database
+    ) -> None:
+        with connect(database) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        assert cli.document("db", "current")["state"] == "compatible"
+        assert cli.document("db", "check")["state"] == "compatible"
+        assert cli.document("db", "upgrade")["changed"] is False
+        assert "this one works with it" in cli("db", "upgrade").ok().out
+        new_thread(cli)
+        doctor = cli("doctor", "--json").json
+        assert [check["state"] for check in doctor["checks"] if check["name"] == "schema"] == [
+            "note"
+        ]
 
     def test_a_schema_of_another_name(self, cli: Cli) -> None:
         other = Cli({**cli.env, "TURNLOG_SCHEMA": "another"})

@@ -11,6 +11,7 @@ from adapters.postgres.connection import connect
 from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedServer
 from adapters.postgres.scratch import ScratchSchemaBusy, ScratchSchemaTaken, scratch_schema
+from projections.registry import NUMBER
 from tests.adapters.cli.harness import Cli, LogState, new_thread
 
 DEMO_KEYS = {"thread_id", "schema", "steps", "rebuilt", "verified", "seconds"}
@@ -69,6 +70,18 @@ class TestEmbedded:
         assert thread_id[:16] in ran.out
         assert ran.err == ""
         assert cli.document("verify")["clean"] is True
+
+    def test_what_a_newer_turnlog_has_made_is_not_made_anew(self, server_dir: Path) -> None:
+        """Else two turnlogs of one user would undo each other's work at every look."""
+        cli = Cli({"TURNLOG_DATA_DIR": str(server_dir)})
+        new_thread(cli)
+        newer = f"{NUMBER + 1}.another"
+        with EmbeddedServer(server_dir) as server, connect(Database(server.url)) as connection:
+            connection.execute("UPDATE read_models SET definition = %s", [newer])
+        assert "made by a newer turnlog" in cli("threads").ok().err
+        with EmbeddedServer(server_dir) as server, connect(Database(server.url)) as connection:
+            found = connection.execute("SELECT definition FROM read_models").fetchone()
+        assert found == (newer,)
 
 
 class TestScratchSchema:

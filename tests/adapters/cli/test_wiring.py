@@ -9,6 +9,7 @@ import pytest
 
 from adapters import composition, observability
 from adapters.system import SystemClock, SystemEntropy
+from projections.registry import NUMBER
 from tests.adapters.cli.harness import Cli, new_thread
 
 
@@ -87,9 +88,23 @@ def test_read_models_of_another_version_are_said_to_be_outdated(cli: Cli) -> Non
     assert "Warning" not in cli("threads").ok().err
 
 
-def outdate(cli: Cli) -> None:
+def test_read_models_of_a_newer_turnlog_are_shown_and_left_to_it(cli: Cli) -> None:
+    shown = new_thread(cli)
+    cli("threads").ok()
+    outdate(cli, f"{NUMBER + 1}.another")
+    late = new_thread(cli)
+    ran = cli("threads").ok()
+    assert "made by a newer turnlog" in ran.err
+    assert shown[:16] in ran.out
+    assert late not in ran.out
+    verified = cli("verify").ok()
+    assert "made by a newer turnlog" in verified.err
+    assert "Clean" in verified.out
+
+
+def outdate(cli: Cli, definition: str = "another") -> None:
     from adapters.postgres.connection import connect
     from adapters.postgres.database import Database
 
     with connect(Database(cli.env["TURNLOG_DATABASE_URL"])) as connection:
-        connection.execute("UPDATE read_models SET definition = 'another'")
+        connection.execute("UPDATE read_models SET definition = %s", [definition])
