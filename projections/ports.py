@@ -50,6 +50,8 @@ class ReadModelStatus:
     head: int
     failed_position: int | None
     failure: str | None
+    made_by: str | None = None
+    """The definition of the tables; see `projections.registry.definition`."""
 
     @property
     def lag(self) -> int:

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.roles",
     "tests.fixtures.clock",
+    "tests.fixtures.loggers",
     "tests.fixtures.faults",
     "tests.fixtures.pooler",
     "tests.faults.points",

@@ -24,12 +24,15 @@ from adapters.postgres.errors import translated, unreachable
 from adapters.settings import Settings
 
 PREFIX: Final = "turnlog_bench_"
+_OURS: Final = f"^{PREFIX}[0-9]+_[0-9a-f]{{8}}$"
+"""The names we make, and nobody else: a database that is only called something like it stays."""
+
 EMBEDDED_SETTINGS: Final = {"max_connections": "300"}
 """For as many clients as pgbench has; they count if the bench is the one that starts the server."""
 
 _LEFT_BEHIND: Final = """
     SELECT d.datname FROM pg_database d
-    WHERE starts_with(d.datname, %s)
+    WHERE d.datname ~ %s
       AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.application_name = d.datname)
       AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = d.datname)
 """
@@ -79,7 +82,7 @@ class BenchServer:
 
     def _sweep(self, server: Connection) -> None:
         with translated(self._server):
-            for (name,) in server.execute(_LEFT_BEHIND, [PREFIX]).fetchall():
+            for (name,) in server.execute(_LEFT_BEHIND, [_OURS]).fetchall():
                 # Somebody else's, or somebody else sweeps as well.
                 with contextlib.suppress(psycopg.Error):
                     server.execute(
@@ -95,9 +98,13 @@ class BenchServer:
 
 @contextlib.contextmanager
 def open_server(settings: Settings, on_wait: Callable[[str], None]) -> Iterator[BenchServer]:
-    """The server for a bench. Raises EmbeddedError in its forms, InvalidDatabaseUrl."""
-    if settings.database_url is not None:
-        yield BenchServer(settings, settings.database_url.get_secret_value())
+    """The server for a bench; past a pooler, which knows nothing of databases made just now.
+
+    Raises EmbeddedError in its forms, InvalidDatabaseUrl.
+    """
+    given = settings.direct_url or settings.database_url
+    if given is not None:
+        yield BenchServer(settings, given.get_secret_value())
         return
     from adapters.postgres.embedded import EmbeddedServer
 

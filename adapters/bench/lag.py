@@ -8,7 +8,8 @@ was visible even before that has a lag of nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,6 +37,7 @@ class Scale:
 
 FULL: Final = Scale(Window(2, 15), rounds=5)
 QUICK: Final = Scale(Window(1, 5), rounds=3)
+_NEVER_SEEN: Final = "some events were not seen in time"
 
 
 @dataclass(slots=True)
@@ -71,12 +73,7 @@ def run(scene: Scene, scale: Scale, *, quick: bool) -> Report:
             measured["subscriber_lag"].add(list(subscriber.lags(commits)))
     report = Report("lag", quick)
     report.figures["load_events_per_s"] = Measure.of(rates, "events/s")
-    for name, rounds in measured.items():
-        told = report.baselines if name == "append" else report.figures
-        told[f"{name}_p50"] = Measure.of(rounds.p50, "ms")
-        told[f"{name}_p99"] = Measure.of(rounds.p99, "ms")
-    for name in ("read_model_lag", "subscriber_lag"):
-        report.compare(f"{name}_p99_vs_append", measured[name].p99, measured["append"].p99)
+    _tell(report, measured)
     return scene.finish(
         report,
         clients=CALLERS,
@@ -84,3 +81,24 @@ def run(scene: Scene, scale: Scale, *, quick: bool) -> Report:
         seconds=scale.window.seconds,
         rounds=scale.rounds,
     )
+
+
+def _tell(report: Report, measured: Mapping[str, Rounds]) -> None:
+    for name, rounds in measured.items():
+        told = report.baselines if name == "append" else report.figures
+        told[f"{name}_p50"] = _measure(rounds.p50)
+        told[f"{name}_p99"] = _measure(rounds.p99)
+    append = measured["append"].p99
+    for name in ("read_model_lag", "subscriber_lag"):
+        lag, ratio = measured[name].p99, f"{name}_p99_vs_append"
+        if math.inf in lag:
+            report.lack(ratio, _NEVER_SEEN)
+        else:
+            report.compare(ratio, lag, append)
+
+
+def _measure(rounds: Sequence[float]) -> Measure:
+    """Of milliseconds, which are endless in a round where somebody was left behind."""
+    if math.inf in rounds:
+        return Measure.missing("ms", _NEVER_SEEN)
+    return Measure.of(rounds, "ms")

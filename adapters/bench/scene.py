@@ -65,7 +65,9 @@ class Scene:
 
     def settings_for(self, database: Database) -> Settings:
         """The settings of an application that works on that database."""
-        return self.server.settings.model_copy(update={"database_url": SecretStr(database.url)})
+        # Without the other URL: that one would still name the database of the user.
+        update = {"database_url": SecretStr(database.url), "direct_url": None}
+        return self.server.settings.model_copy(update=update)
 
     def finish(self, report: Report, **settings: object) -> Report:
         """The report, with where it was taken."""

@@ -171,6 +171,8 @@ def _log(opened: OpenDatabase, settings: Settings) -> Iterator[Check]:
 
 
 def _read_models(log: Turnlog) -> Iterator[Check]:
+    from projections.registry import definition, is_newer
+
     try:
         status = log.rows.status()
     except TurnlogError as error:
@@ -178,6 +180,13 @@ def _read_models(log: Turnlog) -> Iterator[Check]:
         return
     if status.failure is not None:
         yield Check("read models", BAD, status.failure)
+    elif status.made_by is not None and is_newer(status.made_by):
+        what = f"made by a newer turnlog, which moves them on; at position {status.position}"
+        advice = "Upgrade turnlog; or, to go back for good, make them anew with `turnlog rebuild`."
+        yield Check("read models", NOTE, what, advice)
+    elif status.made_by != definition():
+        what = f"made by an older turnlog, and they stay at position {status.position}"
+        yield Check("read models", NOTE, what, "Make them anew with `turnlog rebuild`.")
     elif status.lag > LAG_WORTH_A_NOTE:
         yield Check("read models", NOTE, f"{count(status.lag, 'event')} behind the log")
     else:

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
+from types import EllipsisType
 from typing import Final, Protocol
 
 from adapters.cli.screen import Screen
@@ -16,12 +17,23 @@ REDRAW_SECONDS: Final = 0.1
 ESTIMATE_AFTER_SECONDS: Final = 1.0
 BAR_WIDTH: Final = 24
 
+Left = float | EllipsisType | None
+"""Seconds left, or None if nobody knows; `...` for what the pace from the start would make it."""
+
 
 class Meter(Protocol):
     """What long work reports to."""
 
     def __call__(self, done: float, total: float, note: str = "", /) -> None:
         """So much of so much is done."""
+        ...
+
+
+class Display(Protocol):
+    """A meter that also takes the time left from who knows better than the pace so far."""
+
+    def __call__(self, done: float, total: float, note: str = "", /, *, left: Left = ...) -> None:
+        """So much of so much is done, and the rest will take so long."""
         ...
 
 
@@ -32,11 +44,14 @@ def estimate(done: float, total: float, seconds: float) -> float | None:
     return max(0.0, seconds * (total - done) / done)
 
 
-def bar(done: float, total: float, seconds: float, note: str = "") -> str:
+def bar(done: float, total: float, seconds: float, note: str = "", *, left: Left = ...) -> str:
     """`━━━━━━      42 %  8.2 s left  note`."""
     part = min(1.0, done / total) if total > 0 else 0.0
     filled = round(part * BAR_WIDTH)
-    left = estimate(done, total, seconds)
+    if isinstance(left, EllipsisType):
+        left = estimate(done, total, seconds)
+    elif seconds < ESTIMATE_AFTER_SECONDS:
+        left = None
     words = [
         "━" * filled + " " * (BAR_WIDTH - filled),
         f"{part:4.0%}",
@@ -47,7 +62,7 @@ def bar(done: float, total: float, seconds: float, note: str = "") -> str:
 
 
 @contextlib.contextmanager
-def progress(screen: Screen, what: str) -> Iterator[Meter]:
+def progress(screen: Screen, what: str) -> Iterator[Display]:
     """A meter for the block: a line that redraws itself, or nothing where nobody watches."""
     if not screen.shows_progress:
         yield _nobody_watches
@@ -55,13 +70,13 @@ def progress(screen: Screen, what: str) -> Iterator[Meter]:
     began = time.monotonic()
     drawn = 0.0
 
-    def draw(done: float, total: float, note: str = "") -> None:
+    def draw(done: float, total: float, note: str = "", /, *, left: Left = ...) -> None:
         nonlocal drawn
         now = time.monotonic()
         if now - drawn < REDRAW_SECONDS:
             return
         drawn = now
-        _redraw(f"{what}  {bar(done, total, now - began, note)}")
+        _redraw(f"{what}  {bar(done, total, now - began, note, left=left)}")
 
     try:
         yield draw
@@ -69,7 +84,7 @@ def progress(screen: Screen, what: str) -> Iterator[Meter]:
         _redraw("")
 
 
-def _nobody_watches(_done: float, _total: float, _note: str = "") -> None:
+def _nobody_watches(_done: float, _total: float, _note: str = "", /, *, left: Left = ...) -> None:
     pass
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from uuid import uuid4
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from adapters.errors import AppendOutcomeUnknown, StoreError, StoreUnavailable
 from adapters.postgres.batch import Append, Move, Outcome, nobody_waits, write_batch
@@ -111,6 +112,8 @@ class WriterSession:
         except StoreError as error:  # nothing was sent
             return [type(error)(**error.details) for _ in appends]
         patience = _milliseconds(self._lock_timeout)
+        if self._database.is_pooled:
+            on_sent()  # its BEGIN may wait for the pooler
         try:
             with pooled_transaction(connection, self._database, lock_timeout=patience):
                 outcomes = self._send(connection, token, appends, on_sent)
@@ -118,7 +121,9 @@ class WriterSession:
             return [error]
         except psycopg.Error as error:
             if not _is_lost(connection, error):
-                if error.sqlstate == READ_ONLY:  # the next connection may lead to the primary
+                # A server that is read-only became a standby: another one may be the primary.
+                idle = connection.info.transaction_status == TransactionStatus.IDLE
+                if error.sqlstate == READ_ONLY or not idle:
                     self.close()
                 return self._refused(error, appends)
             logger.warning("connection lost during an append: %s", reason(error))

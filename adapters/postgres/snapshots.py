@@ -30,7 +30,7 @@ class PostgresSnapshots:
     def load(self, thread_id: str) -> Thread | None:
         values = {"thread_id": thread_id, "format": STATE_FORMAT}
         with connection_from(self._pool, self._database) as connection:
-            row = connection.execute(QUERIES["select_snapshot"], values).fetchone()
+            row = connection.execute(QUERIES["select_snapshot"], values, prepare=False).fetchone()
         if row is None:
             return None
         try:
@@ -50,4 +50,4 @@ class PostgresSnapshots:
             "state": encode_state(thread).decode(),
         }
         with connection_from(self._pool, self._database) as connection:
-            connection.execute(QUERIES["save_snapshot"], values)
+            connection.execute(QUERIES["save_snapshot"], values, prepare=False)

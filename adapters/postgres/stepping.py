@@ -43,6 +43,9 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = {
     "work_mem": "64MB",
     # Rows and checkpoint are lost together or not at all, and the log has the events.
     "synchronous_commit": "off",
+    # What a role or a database sets for short queries would end a part or an index every time.
+    "statement_timeout": "0",
+    "lock_timeout": "0",
 }
 
 # Invalid values, violated constraints, limits of the program: the events are to blame.

@@ -65,8 +65,8 @@ def pooled_transaction(
     if not database.is_pooled:
         yield
         return
-    begin(connection, database, settings=settings)
     try:
+        begin(connection, database, settings=settings)
         yield
     except BaseException:
         with contextlib.suppress(psycopg.Error):  # the first error is the one that tells

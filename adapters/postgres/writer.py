@@ -14,7 +14,6 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import pairwise, zip_longest
 from typing import Final, Protocol
 
 from adapters.errors import StoreBusy, StoreError
@@ -24,6 +23,7 @@ from adapters.records import Written
 MAX_WAITING: Final = 4096  # appends
 MAX_BATCH_APPENDS: Final = 256
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
+FAN_OUT: Final = 2  # callers whom one wakes; more compete with the next batch, fewer are slow
 
 
 class WriterClosed(StoreError):
@@ -51,34 +51,37 @@ class BatchWriter(Protocol):
 class _Caller:
     """A caller who waits: for its outcome, or for its turn to lead.
 
-    Those who have their outcomes are woken one by the other (`follower`). All at once they would
-    compete for the interpreter, and with them the thread that has the next batch in hand: the
-    database would wait for it until each of them has had its turn.
+    Those who have their outcomes are woken one by the other, as a tree (`followers`). All at once
+    they would compete for the interpreter, and with them the thread that has the next batch in
+    hand: the database would wait for it until each of them has had its turn.
     """
 
-    __slots__ = ("append", "follower", "is_gone", "leads", "outcome", "size", "wake")
+    __slots__ = ("append", "followers", "is_gone", "outcome", "size", "wake")
 
     def __init__(self, append: Append) -> None:
         self.append = append
         self.size = sum(len(record.state) for record in append.records)
-        self.leads = False
         self.is_gone = False
         self.outcome: Outcome | None = None
-        self.follower: _Caller | None = None
+        self.followers: Sequence[_Caller] = ()
         # A bare lock is the cheapest thing a thread can wait for; `release` wakes the caller.
         self.wake = threading.Lock()
         self.wake.acquire()
 
-    def wake_follower(self) -> None:
-        """Wake whoever is to be woken by this caller. Twice does no harm, nor being interrupted."""
-        if self.follower is not None:
+    def wake_followers(self) -> None:
+        """Wake those who are to be woken by this caller. Doing it twice does no harm."""
+        for follower in self.followers:
             with contextlib.suppress(RuntimeError):  # it has been woken
-                self.follower.wake.release()
-            self.follower = None
+                follower.wake.release()
+        self.followers = ()
 
 
 class GroupWriter:
-    """Collects appends from all threads and has them written in batches, one batch at a time."""
+    """Collects appends from all threads and has them written in batches, one batch at a time.
+
+    A caller may be interrupted (Ctrl-C) at any point. What it leads is ended by `_leave` then, if
+    it was not ended before: nobody else must wait for it.
+    """
 
     def __init__(self, batches: BatchWriter, *, max_waiting: int = MAX_WAITING) -> None:
         self._batches = batches
@@ -86,27 +89,20 @@ class GroupWriter:
         self._mutex = threading.Lock()
         self._drained = threading.Condition(self._mutex)
         self._waiting: deque[_Caller] = deque()
-        self._has_leader = False
+        self._leader: _Caller | None = None
+        self._batch: list[_Caller] = []  # the leader's
         self._is_closed = False
 
     def write(self, append: Append) -> Written:
         """Have it written and wait for it. Raises what refused it; StoreBusy if too many wait."""
         caller = _Caller(append)
-        with self._mutex:
-            if self._is_closed:
-                raise WriterClosed
-            if len(self._waiting) >= self._max_waiting:
-                raise StoreBusy(why=f"{self._max_waiting} appends are waiting already")
-            self._waiting.append(caller)
-            caller.leads = not self._has_leader
-            self._has_leader = True
         try:
-            if not caller.leads:
+            if not self._join(caller):
                 caller.wake.acquire()
             if caller.outcome is None:
                 self._lead(caller)
             else:
-                caller.wake_follower()
+                caller.wake_followers()
         except BaseException:
             self._leave(caller)
             raise
@@ -120,9 +116,21 @@ class GroupWriter:
         """Take no more appends, and return when those that wait have their outcomes."""
         with self._mutex:
             self._is_closed = True
-            while self._has_leader:
+            while self._leader is not None:
                 self._drained.wait()
         self._batches.close()
+
+    def _join(self, caller: _Caller) -> bool:
+        """Get in line; True if the caller leads at once, as nobody does."""
+        with self._mutex:
+            if self._is_closed:
+                raise WriterClosed
+            if len(self._waiting) >= self._max_waiting:
+                raise StoreBusy(why=f"{self._max_waiting} appends are waiting already")
+            if self._leader is None:
+                self._leader = caller
+            self._waiting.append(caller)
+            return self._leader is caller
 
     def _lead(self, leader: _Caller) -> None:
         """Write one batch, which begins with the caller that leads, and hand over.
@@ -131,63 +139,66 @@ class GroupWriter:
         database has something to do while they go on (measured with 32 callers that take 0.1 ms to
         decide: a quarter more commands a second).
         """
-        batch: list[_Caller] = []
-        outcomes: Sequence[Outcome] = ()
-        try:
-            with self._mutex:
-                batch = self._take_batch()
-            outcomes = self._batches.write(
-                [caller.append for caller in batch], leader.wake_follower
-            )
-        finally:
-            leader.wake_follower()
-            for caller, outcome in zip_longest(batch, outcomes):
-                caller.outcome = outcome or AppendInterrupted()
-            with self._mutex:
-                self._hand_over(_in_line([caller for caller in batch if caller is not leader]))
+        with self._mutex:
+            batch = self._take_batch()
+        outcomes = self._batches.write([caller.append for caller in batch], leader.wake_followers)
+        for caller, outcome in zip(batch, outcomes, strict=True):
+            caller.outcome = outcome
+        with self._mutex:
+            self._end_batch(leader)
 
     def _take_batch(self) -> list[_Caller]:
-        batch = [self._waiting.popleft()]
-        size = batch[0].size
+        batch = self._batch
+        size = 0
         while self._waiting and len(batch) < MAX_BATCH_APPENDS:
             next_ = self._waiting[0]
             size += next_.size
-            alone = batch[0].append.move or next_.append.move
-            if alone or size > MAX_BATCH_BYTES:
+            alone = batch and (batch[0].append.move or next_.append.move)
+            if alone or (batch and size > MAX_BATCH_BYTES):
                 break
-            batch.append(self._waiting.popleft())
+            batch.append(next_)  # and only then out of the line: see _end_batch
+            self._waiting.popleft()
         return batch
 
-    def _hand_over(self, done: _Caller | None) -> None:
-        """Let the next in line lead, and wake those who are done; if there is none, wake them here.
+    def _end_batch(self, leader: _Caller) -> None:
+        """Everybody in the batch has an outcome, and the next in line leads.
 
-        The caller holds the mutex.
+        The caller holds the mutex. Those who are done are woken by the next leader, or here.
         """
+        batch = self._batch
+        if batch and self._waiting and self._waiting[0] is batch[-1]:
+            self._waiting.popleft()  # the leader was interrupted when it took it
+        for caller in batch:
+            caller.outcome = caller.outcome or AppendInterrupted()
+        leader.wake_followers()
+        leader.followers = _as_tree([caller for caller in batch if caller is not leader])
+        self._batch = []
         if self._waiting:
-            leader = self._waiting[0]
-            leader.leads, leader.follower = True, done
-            leader.wake.release()
+            next_ = self._waiting[0]
+            next_.followers, leader.followers = leader.followers, ()
+            # (Nothing can interrupt between this and the release.)
+            self._leader = next_
+            next_.wake.release()
             return
-        self._has_leader = False
+        self._leader = None
         self._drained.notify_all()
-        if done is not None:
-            done.wake.release()
+        leader.wake_followers()
 
     def _leave(self, caller: _Caller) -> None:
-        """A caller was interrupted while it waited: nobody may count on it."""
+        """A caller was refused or interrupted: nobody may count on it."""
         with self._mutex:
             caller.is_gone = True
-            if caller not in self._waiting:
-                caller.wake_follower()
-                return
-            self._waiting.remove(caller)
-            if caller.leads:
-                self._hand_over(caller.follower)
+            if caller in self._waiting:
+                self._waiting.remove(caller)
+            if self._leader is caller:
+                self._end_batch(caller)
+            else:
+                caller.wake_followers()
 
 
-def _in_line(callers: Sequence[_Caller]) -> _Caller | None:
-    """Each of those who are there is to wake the next; the first one of them."""
+def _as_tree(callers: Sequence[_Caller]) -> Sequence[_Caller]:
+    """Each of those who are there is to wake some others; those who are to be woken first."""
     present = [caller for caller in callers if not caller.is_gone]
-    for caller, follower in pairwise(present):
-        caller.follower = follower
-    return present[0] if present else None
+    for i, caller in enumerate(present):
+        caller.followers = present[(i + 1) * FAN_OUT : (i + 2) * FAN_OUT]
+    return present[:FAN_OUT]

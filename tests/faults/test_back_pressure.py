@@ -47,7 +47,7 @@ class Crowd:
         """One append is on its way, and as many wait as may."""
         writer = self.log._writer
         first = self._executor.submit(self.append)
-        eventually(lambda: writer._has_leader and not writer._waiting)
+        eventually(lambda: writer._leader is not None and not writer._waiting)
         if is_held is not None:
             assert is_held.wait(PATIENCE)
         others = [self._executor.submit(self.append) for _ in range(MAX_WAITING)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
@@ -53,6 +55,21 @@ def test_an_empty_database_is_not_migrated_and_says_what_to_do(
     assert migrate.status(empty, empty_database).state == "empty"
     with pytest.raises(NotMigrated, match="turnlog db upgrade"):
         migrate.require_current(empty, empty_database)
+
+
+def test_what_a_database_sets_for_short_queries_does_not_end_an_upgrade(
+    empty: Connection, empty_database: Database
+) -> None:
+    name = empty.info.dbname
+    for setting, value in (("statement_timeout", "100ms"), ("lock_timeout", "1ms")):
+        empty.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'".encode())
+    holds = "SELECT pg_advisory_lock(hashtextextended('turnlog.migrate.turnlog', 0))"
+    empty.execute(holds)
+    with ThreadPoolExecutor(1) as thread:
+        upgraded = thread.submit(migrate.upgrade, empty_database)
+        time.sleep(0.5)  # another migrates meanwhile
+        empty.execute("SELECT pg_advisory_unlock_all()")
+        assert upgraded.result(60).state == "current"
 
 
 def test_upgrade_from_nothing_reaches_the_head(empty: Connection, empty_database: Database) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapters.cli.options import AsJson
 from adapters.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from projections.ports import Progress
 
 SHOWN_FINDINGS = 50
 
@@ -60,9 +63,12 @@ def rebuild(
     screen = Screen(as_json=as_json)
     with session(screen) as log:
         with progress(screen, "Rebuilding") as meter:
-            rebuilt = log.rebuild(
-                lambda now: meter(now.done, now.total, f"{now.done:,} events"), jobs
-            )
+
+            def tell(now: Progress) -> None:
+                # A rebuild that goes on with another's work knows what of it is its own.
+                meter(now.done, now.total, f"{now.done:,} events", left=now.seconds_left)
+
+            rebuilt = log.rebuild(tell, jobs)
         screen.document({"rebuilt": asdict(rebuilt)})
         done = rebuilt.position - rebuilt.resumed_at
         rate = f", {done / rebuilt.seconds:,.0f} a second" if rebuilt.seconds > 1 else ""

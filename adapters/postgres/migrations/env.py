@@ -67,6 +67,9 @@ def run_online(database: Database) -> None:
 
 def prepare_schema(connection: Connection, schema: str) -> None:
     """Wait for our turn, then make the schema. All of it lasts until the transaction ends."""
+    # Whatever a role or a database sets for short queries.
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
     lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
     connection.execute(lock, {"name": f"turnlog.migrate.{schema}"})
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")

@@ -48,8 +48,9 @@ SET failed_position = %(position)s, failure = %(failure)s
 WHERE position = %(position)s - 1;
 
 -- select_status --
--- How far the tables are, and the log.
-SELECT r.position, coalesce((SELECT max(l.position) FROM log l), 0), r.failed_position, r.failure
+-- How far the tables are, and the log; and what made the tables.
+SELECT r.position, coalesce((SELECT max(l.position) FROM log l), 0), r.failed_position, r.failure,
+       r.definition
 FROM read_models r;
 
 -- select_suspect --

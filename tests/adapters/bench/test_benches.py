@@ -102,6 +102,18 @@ def test_lag(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     checked(report, {"read_model_lag_p99_vs_append", "subscriber_lag_p99_vs_append"})
 
 
+def test_lag_tells_that_somebody_was_left_behind(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lag_parts, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(lag_parts.Seen, "note", lambda *_: None)  # nobody sees anything
+    report = lag.run(scene, lag.Scale(BLINK, rounds=1), quick=True)
+    ratios = {"read_model_lag_p99_vs_append", "subscriber_lag_p99_vs_append"}
+    document = checked(report, ratios)
+    assert document["figures"]["subscriber_lag_p99"]["value"] is None
+    assert all(document["missing"][name] == "some events were not seen in time" for name in ratios)
+
+
 def test_every_aim_belongs_to_a_bench_and_the_command_knows_them_all() -> None:
     assert set(BENCHES) == set(Bench.__args__)  # type: ignore[attr-defined]
 

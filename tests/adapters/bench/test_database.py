@@ -5,11 +5,14 @@ from __future__ import annotations
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 
-from adapters.bench.database import PREFIX, BenchServer, parts_of, with_database
+from adapters.bench.database import PREFIX, BenchServer, open_server, parts_of, with_database
 from adapters.bench.environment import NotDurable
 from adapters.bench.scene import Pace, Scene
+from adapters.composition import open_turnlog
 from adapters.postgres.connection import connect
+from adapters.settings import Settings
 from tests.adapters.bench.conftest import nobody_watches
 from tests.adapters.cli.harness import Cli
 from tests.fixtures.server import external_url
@@ -52,7 +55,7 @@ def test_it_is_dropped_however_the_bench_ends(
 
 
 def test_what_a_killed_bench_left_is_dropped_by_the_next(scene: Scene, server_url: str) -> None:
-    orphan = f"{PREFIX}0_orphan"
+    orphan = f"{PREFIX}0_0123abcd"
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {orphan}")
     with scene.database() as first, scene.database() as second:
@@ -60,6 +63,37 @@ def test_what_a_killed_bench_left_is_dropped_by_the_next(scene: Scene, server_ur
         assert orphan not in found
         # One that is at work is no orphan, though nobody is connected to it just now.
         assert {name_in(first.url), name_in(second.url)} <= found
+
+
+@pytest.mark.parametrize("name", ["results", "1_results", "1_0123abcd_kept", "0123abcd"])
+def test_a_database_that_is_only_called_like_ours_stays(
+    name: str, scene: Scene, server_url: str
+) -> None:
+    theirs = f"{PREFIX}{name}"
+    with psycopg.connect(server_url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {theirs}")
+        try:
+            with scene.database():
+                assert theirs in databases(server_url)
+        finally:
+            server.execute(f"DROP DATABASE IF EXISTS {theirs}")
+
+
+def test_the_database_past_a_pooler_is_left_alone(server_url: str, database_url: str) -> None:
+    # Another spelling: to us what the first one names is behind a pooler.
+    behind = SecretStr(f"{database_url}{'&' if '?' in database_url else '?'}keepalives_idle=31")
+    settings = Settings(database_url=behind, direct_url=SecretStr(database_url))
+    with open_server(settings, print) as server:
+        scene = Scene(server, Pace(nobody_watches), durable=False)
+        with scene.database() as database:
+            assert database.url == with_database(database_url, name_in(database.url))
+            with open_turnlog(scene.settings_for(database)) as turnlog:
+                assert turnlog.database.url == turnlog.database.direct.url == database.url
+                turnlog.service.create()
+                turnlog.rebuild(lambda _: None)
+                assert turnlog.rows.status().position == 1
+    with psycopg.connect(database_url) as users:
+        assert users.execute("SELECT position FROM turnlog.read_models").fetchone() == (0,)
 
 
 def test_a_server_that_forgets_is_refused(server_url: str, scene: Scene) -> None:

@@ -133,7 +133,20 @@ class TestDoctor:
             connection.execute("ALTER TABLE log DISABLE TRIGGER log_append_only")
         assert self.states(cli)["append-only"] == "bad"
 
-    def test_read_models_of_another_version(self, cli: Cli, database: Database) -> None:
+    @pytest.mark.parametrize(
+        ("made_by", "expected"), [("0.abc", "an older"), ("abc", "an older"), ("9.abc", "a newer")]
+    )
+    def test_read_models_of_another_version(
+        self, cli: Cli, database: Database, made_by: str, expected: str
+    ) -> None:
+        with connect(database) as connection:
+            connection.execute("UPDATE read_models SET definition = %s", [made_by])
+        assert self.states(cli)["read models"] == "note"
+        out = cli("doctor").out
+        assert f"made by {expected} turnlog" in out
+        assert "`turnlog rebuild`" in out
+
+    def test_read_models_that_have_stopped(self, cli: Cli, database: Database) -> None:
         with connect(database) as connection:
             connection.execute("UPDATE read_models SET failure = 'stuck', failed_position = 1")
         assert self.states(cli)["read models"] == "bad"

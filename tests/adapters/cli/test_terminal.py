@@ -102,6 +102,12 @@ def test_a_bar_fills_up() -> None:
     assert "15 s left  3 files" in bar(25, 100, 5, "3 files")
 
 
+def test_a_bar_takes_the_word_of_who_knows_what_was_there_before() -> None:
+    assert "15 s left" in bar(85, 100, 5, left=15.0)
+    assert "left" not in bar(85, 100, 5, left=None)
+    assert "left" not in bar(85, 100, 0.5, left=15.0)
+
+
 def test_nobody_watches_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(Screen(), "Waiting") as meter:
         meter(1, 2)

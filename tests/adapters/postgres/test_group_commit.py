@@ -15,6 +15,7 @@ from adapters.errors import StoreBusy
 from adapters.postgres import writer
 from adapters.postgres.batch import Append, Move, Outcome
 from adapters.postgres.writer import AppendInterrupted, GroupWriter, WriterClosed
+from adapters.postgres.writer import _Caller as Caller
 from adapters.records import VersionConflict, Written
 from tests.contracts.records import record
 
@@ -238,15 +239,62 @@ def test_a_caller_interrupted_while_it_waits_holds_up_nobody(stage: Stage) -> No
     assert stage.gate.batches == [["first"], ["behind"]]
 
 
-def test_a_leader_to_be_that_is_interrupted_passes_it_on(stage: Stage) -> None:
-    first = stage.lead()
-    interrupted, behind = stage.call("interrupted"), stage.call("behind")
-    [caller, _] = stage.writer._waiting
-    # As if the interrupt came when the first batch was done and it was woken to lead.
-    with stage.writer._mutex:
-        caller.leads = True
-    stage.writer._leave(caller)
+def test_a_leader_to_be_that_is_interrupted_passes_it_on_and_wakes_those_who_are_done() -> None:
+    batches = GroupWriter(Gate())
+    interrupted, behind, done = (Caller(append(name)) for name in ("a", "b", "done"))
+    # As if the interrupt came when the batch before was done and it was woken to lead.
+    batches._leader, interrupted.followers = interrupted, [done]
+    batches._waiting.extend([interrupted, behind])
+    batches._leave(interrupted)
+    assert batches._leader is behind
+    assert list(batches._waiting) == [behind]
+    assert behind.wake.acquire(timeout=0)
+    assert done.wake.acquire(timeout=0)
+
+
+def test_a_caller_interrupted_while_its_batch_is_written_holds_up_nobody(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "FAN_OUT", 1)
+    stage.lead()
+    others = [stage.call(name) for name in "abc"]
+    stage.gate.let_through()
     stage.gate.wait_for_batch()
-    stage.gate.let_through(2)
-    assert first.result(10) is behind.result(10) is WRITTEN
-    assert not interrupted.done()
+    _, interrupted, _ = stage.writer._batch
+    interrupted.wake = threading.Lock()  # its thread has left
+    interrupted.wake.acquire()
+    stage.writer._leave(interrupted)
+    stage.gate.let_through()
+    assert others[0].result(10) is others[2].result(10) is WRITTEN
+
+
+def test_a_caller_interrupted_before_it_wakes_others_wakes_them_all_the_same() -> None:
+    interrupted, follower = Caller(append("a")), Caller(append("b"))
+    interrupted.followers = [follower]
+    GroupWriter(Gate())._leave(interrupted)
+    assert follower.wake.acquire(timeout=0)
+
+
+def test_a_leader_interrupted_while_it_takes_its_batch_leaves_nobody_behind() -> None:
+    batches = GroupWriter(Gate())
+    leader, taken, half_taken, behind = (Caller(append(name)) for name in "abcd")
+    batches._leader, batches._batch = leader, [leader, taken, half_taken]
+    batches._waiting.extend([half_taken, behind])
+    batches._leave(leader)
+    assert isinstance(taken.outcome, AppendInterrupted)
+    assert isinstance(half_taken.outcome, AppendInterrupted)
+    assert (batches._leader, list(batches._waiting)) == (behind, [behind])
+    behind.wake_followers()
+    assert taken.wake.acquire(timeout=0)
+    assert half_taken.wake.acquire(timeout=0)
+
+
+def test_everybody_is_woken_whatever_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for fan_out in (1, 2, 4):
+        monkeypatch.setattr(writer, "FAN_OUT", fan_out)
+        for number in range(20):
+            callers = [Caller(append(str(i))) for i in range(number)]
+            awake = list(writer._as_tree(callers))
+            for caller in awake:
+                awake.extend(caller.followers)
+            assert awake == callers

@@ -126,6 +126,22 @@ def test_it_tells_how_far_it_is(tables: Tables) -> None:
     assert seen[-1].seconds_left == 0
 
 
+def test_what_a_database_sets_for_short_queries_does_not_end_it(
+    tables: Tables, connection: Connection
+) -> None:
+    fill(tables)
+    name = connection.info.dbname
+    for setting in ("statement_timeout", "lock_timeout"):
+        connection.execute(f"ALTER DATABASE {name} SET {setting} = '1ms'".encode())
+    with PostgresRebuildSession(tables.database, jobs=2, part_events=50) as session:
+        with session.connection() as other:
+            other.execute("SELECT pg_sleep(0.05)")
+            shown = [other.execute(f"SHOW {s}_timeout".encode()).fetchone() for s in ("lock",)]
+        assert shown == [("0",)]
+        rebuild(session, tables.log)
+    assert tables.differences() == []
+
+
 class Enough(Exception):
     """It has got far enough for a test."""
 
