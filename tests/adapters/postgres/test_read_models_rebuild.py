@@ -132,10 +132,10 @@ def test_what_a_database_sets_for_short_queries_does_not_end_it(
     fill(tables)
     name = connection.info.dbname
     for setting in ("statement_timeout", "lock_timeout"):
-        connection.execute(f"ALTER DATABASE {name} SET {setting} = '1ms'".encode())
+        connection.execute(f"ALTER DATABASE {name} SET {setting} = '500ms'".encode())
     with PostgresRebuildSession(tables.database, jobs=2, part_events=50) as session:
         with session.connection() as other:
-            other.execute("SELECT pg_sleep(0.05)")
+            other.execute("SELECT pg_sleep(0.6)")
             shown = [other.execute(f"SHOW {s}_timeout".encode()).fetchone() for s in ("lock",)]
         assert shown == [("0",)]
         rebuild(session, tables.log)
