@@ -28,6 +28,9 @@ def scene(server_url: str) -> Scene:
     return Scene(BenchServer(settings, server_url), Pace(nobody_watches), durable=False)
 
 
+PATIENCE_SECONDS = 180  # many connections are opened first, on a machine that is busy
+
+
 class CrewOfThreads:
     """A crew whose processes are threads, for their start takes longer than what these tests do."""
 
@@ -42,8 +45,16 @@ class CrewOfThreads:
 
     def run(self, task: Callable[[Any, Gate], Any], jobs: Sequence[Any]) -> list[Any]:
         gate = threading.Barrier(self._size)
+
+        def do(job: Any) -> Any:
+            try:
+                return task(job, lambda: gate.wait(PATIENCE_SECONDS))
+            except BaseException:
+                gate.abort()  # the others would wait in vain
+                raise
+
         with ThreadPoolExecutor(self._size) as pool:
-            return list(pool.map(lambda job: task(job, lambda: gate.wait(30)), jobs))
+            return list(pool.map(do, jobs))
 
 
 @pytest.fixture
