@@ -23,15 +23,14 @@ class PostgresFollowerSession(TableSession):
         super().__init__(database, database.schema)
         # The lead belongs to a connection: if that is another one now, we have lost it.
         self._leading: Connection | None = None
-        self._lock = {"name": LOCK_NAME.format(schema=database.schema)}
+        self._lock = LOCK_NAME.format(schema=database.schema)
 
     def lead(self) -> bool:
         """Whether this session is the one that follows; it stays so until its connection ends."""
         with self.connection() as connection:
             if connection is self._leading:
                 return True
-            row = connection.execute(QUERIES["try_lock"], self._lock).fetchone()
-            if row is None or not row[0]:
+            if not self._try_lock(self._lock):
                 return False
             # Listening before the first look: what is appended after the look is heard of.
             connection.execute(f"LISTEN {CHANNEL}")

@@ -6,7 +6,6 @@ so the same SQL makes and fills them; the search path says which are meant.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -14,7 +13,6 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from adapters.errors import StoreError
 from adapters.postgres import filling, swap
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
@@ -51,22 +49,17 @@ class PostgresRebuildSession(TableSession):
         super().__init__(database, database.schema + SUFFIX)
         self._jobs, self._part_events = jobs, part_events
         self._live = database.schema
-        self._lock = {"name": LOCK_NAME.format(schema=database.schema)}
+        self._lock = LOCK_NAME.format(schema=database.schema)
 
     def claim(self) -> None:
         """Be the only one who rebuilds; RebuildRunning."""
-        row = self._one("try_lock", **self._lock)
-        if row is None or not row[0]:
-            holder = self._one("select_lock_holder", **self._lock)
+        if not self._try_lock(self._lock):
+            holder = self._one("select_lock_holder", name=self._lock)
             who = f" (server process {holder[0]}, {holder[1]})" if holder else ""
             raise RebuildRunning(schema=self._live, who=who)
 
     def release(self) -> None:
         """No longer claim to rebuild."""
-        # The end of the connection would do, but only when the server gets to it.
-        with contextlib.suppress(StoreError):
-            if self.is_connected:
-                self._one("unlock", **self._lock)
         self.close()
 
     def prepare(self) -> int:

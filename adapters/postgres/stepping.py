@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Final, Self
 import psycopg
 from psycopg.types.numeric import Int8
 
-from adapters.errors import NotMigrated, StoreBusy, StoreFull, StoreUnavailable
+from adapters.errors import NotMigrated, StoreBusy, StoreError, StoreFull, StoreUnavailable
 from adapters.postgres.connection import Connection, connect, quoted
 from adapters.postgres.database import Database
 from adapters.postgres.errors import reason, translated
@@ -70,6 +71,7 @@ class TableSession:
         self.database = database
         self.schema = schema
         self._opened: Connection | None = None
+        self._is_locking = False
 
     def __enter__(self) -> Self:
         return self
@@ -88,10 +90,13 @@ class TableSession:
         return self._opened is not None and not self._opened.closed
 
     def close(self) -> None:
-        """Close the connection, and with it give up every lock."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.close()
+        """Give up every lock, and close the connection."""
+        # The end of the connection would do, but only when the server gets to it: who comes next
+        # would be told that we are still there.
+        if self._is_locking and self.is_connected:
+            with contextlib.suppress(StoreError):
+                self._one("unlock_all")
+        self._drop()
 
     def step(self, limit: int, *, wait: bool = True) -> Step | None:
         """See `projections.ports.Stepping`."""
@@ -123,8 +128,20 @@ class TableSession:
             raise self._damage(error) from error
         except StoreUnavailable:
             # It may be open still, to a server that became a standby: another one is made next.
-            self.close()
+            self._drop()
             raise
+
+    def _drop(self) -> None:
+        opened, self._opened, self._is_locking = self._opened, None, False
+        if opened is not None:
+            opened.close()
+
+    def _try_lock(self, name: str) -> bool:
+        """Whether this session has the lock of that name; it keeps it until it is closed."""
+        row = self._one("try_lock", name=name)
+        locked = row is not None and bool(row[0])
+        self._is_locking = self._is_locking or locked
+        return locked
 
     def _connected(self) -> Connection:
         if self._opened is None or self._opened.closed:

@@ -61,9 +61,9 @@ SELECT type, thread_id, seq, data ->> 'v' FROM log WHERE position = %(position)s
 -- Whether this session has got the lock of that name; it keeps it until its end.
 SELECT pg_try_advisory_lock(hashtextextended(%(name)s, 0));
 
--- unlock --
--- Give the lock back.
-SELECT pg_advisory_unlock(hashtextextended(%(name)s, 0));
+-- unlock_all --
+-- Give back all the locks of this session.
+SELECT pg_advisory_unlock_all();
 
 -- select_lock_holder --
 -- The server process that holds the lock of that name, and its application's name.
