@@ -161,7 +161,7 @@ def number(events: Sequence[Event], thread: Thread) -> tuple[list[Uncommitted], 
 
 
 def _sealed(events: tuple[Event, ...], receipt: str) -> tuple[Event, ...]:
-    return (events[0].model_copy(update={"receipt": receipt}), *events[1:])
+    return (events[0].sealed(receipt), *events[1:])
 
 
 def _checked_actor(actor: str) -> str:

@@ -22,18 +22,20 @@ _PREFIX_OF: Final[Mapping[str, Prefix]] = {
     "item_id": "item",
     "input_id": "inp",
     "input_ids": "inp",
+    "anchor_id": "inp",
 }
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _BODY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]*\Z")
 
 
 def mint(prefix: Prefix, at: datetime, entropy: bytes, label: str) -> str:
     """One id for `label` within the command that `entropy` belongs to, sortable by `at`."""
-    digest = hashlib.sha256(entropy + b"\0" + prefix.encode() + b"\0" + label.encode()).digest()
+    seed = entropy + f"\0{prefix}\0{label}".encode()
+    digits = hashlib.sha256(seed).hexdigest()
     milliseconds = int(at.timestamp() * 1000) & (1 << 48) - 1
-    random_a = int.from_bytes(digest[:2], "big") & 0xFFF
-    random_b = int.from_bytes(digest[2:10], "big") & (1 << 62) - 1
-    number = milliseconds << 80 | 0x7 << 76 | random_a << 64 | 0b10 << 62 | random_b
-    return f"{prefix}_{number:032x}"
+    # 48 bits of time, the version (7), 12 random bits, the variant (binary 10), 62 random bits.
+    variant = _VARIANT[digits[4]]
+    return f"{prefix}_{milliseconds:012x}7{digits[1:4]}{variant}{digits[5:20]}"
 
 
 def check(prefix: Prefix, text: str) -> str:
@@ -52,12 +54,12 @@ def check(prefix: Prefix, text: str) -> str:
 
 def check_named(arguments: Mapping[str, object]) -> None:
     """Every id among a command's arguments, before it reaches a message or the store."""
-    for name, prefix in _PREFIX_OF.items():
-        match arguments.get(name):
-            case str() as one:
-                check(prefix, one)
-            case list() as several:
-                for one in several:
-                    check(prefix, str(one))
-            case _:
-                pass
+    for name, value in arguments.items():
+        prefix = _PREFIX_OF.get(name)
+        if prefix is None:
+            continue
+        if isinstance(value, str):
+            check(prefix, value)
+        elif isinstance(value, list):
+            for one in value:
+                check(prefix, str(one))

@@ -7,7 +7,7 @@ database needs to write it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ APPEND_BATCH: Final = load_queries("log.sql")["append_batch"]
 
 _TEXT_OID: Final = 25
 _TEXT_ARRAY_OID: Final = 1009
+_HEAD: Final = struct.Struct("!5i").pack  # dimensions, has NULLs, type, elements, first index
+_LENGTH: Final = struct.Struct("!i").pack
 _NULL_ELEMENT: Final = b"\xff\xff\xff\xff"
 
 
@@ -61,14 +63,13 @@ class TextArray:
     __slots__ = ("encoded",)
 
     def __init__(self, items: Sequence[str | bytes | None]) -> None:
-        parts = [struct.pack("!5i", 1, 1, _TEXT_OID, len(items), 1)]
+        parts = [_HEAD(1, 1, _TEXT_OID, len(items), 1)]
         for item in items:
             if item is None:
                 parts.append(_NULL_ELEMENT)
                 continue
             data = item if isinstance(item, bytes) else item.encode()
-            parts.append(len(data).to_bytes(4, "big"))
-            parts.append(data)
+            parts += _LENGTH(len(data)), data
         self.encoded = b"".join(parts)
 
 
@@ -107,45 +108,40 @@ def write_batch(
     return _outcomes(appends, row)
 
 
-class _Names:
-    """Distinct names, numbered from 1 in the order of their first use."""
+class _Numbers(dict[str, int]):
+    """The number of each name, from 1 in the order of their first use."""
 
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-
-    def number(self, name: str) -> int:
-        return self.numbers.setdefault(name, len(self.numbers) + 1)
-
-    def array(self) -> TextArray:
-        return TextArray(list(self.numbers))
+    def __missing__(self, name: str) -> int:
+        number = self[name] = len(self) + 1
+        return number
 
 
 def _parameters(token: str, appends: Sequence[Append]) -> Mapping[str, object]:
-    threads, streams, commands = _Names(), _Names(), _Names()
+    threads, streams, commands = _Numbers(), _Numbers(), _Numbers()
     records = [record for append in appends for record in append.records]
     return {
         "token": token,
-        "sizes": _ints(len(append.records) for append in appends),
-        "expected_seqs": _ints(append.expected_seq for append in appends),
-        "thread": _ints(threads.number(record.thread_id) for record in records),
-        "stream": _ints(streams.number(record.stream_id) for record in records),
+        "sizes": _ints([len(append.records) for append in appends]),
+        "expected_seqs": _ints([append.expected_seq for append in appends]),
+        "thread": _ints([threads[record.thread_id] for record in records]),
+        "stream": _ints([streams[record.stream_id] for record in records]),
         "command": _ints(
-            None if record.command_id is None else commands.number(record.command_id)
-            for record in records
+            [None if r.command_id is None else commands[r.command_id] for r in records]
         ),
-        "version": _ints(record.originator_version for record in records),
+        "version": _ints([record.originator_version for record in records]),
         "type": TextArray([record.topic for record in records]),
         "receipt": TextArray([record.receipt for record in records]),
         "data": TextArray([record.state for record in records]),
-        "threads": threads.array(),
-        "streams": streams.array(),
-        "commands": commands.array(),
+        "threads": TextArray(list(threads)),
+        "streams": TextArray(list(streams)),
+        "commands": TextArray(list(commands)),
     }
 
 
-def _ints(numbers: Iterable[int | None]) -> str:
+def _ints(numbers: list[int | None] | list[int]) -> str:
     """An int[] or bigint[] as text, which the database reads as the type it needs."""
-    return "{" + ",".join(["NULL" if n is None else str(n) for n in numbers]) + "}"
+    # Python's own way to write a list is all but PostgreSQL's, and written in C.
+    return "{" + str(numbers)[1:-1].replace("None", "NULL") + "}"
 
 
 def _outcomes(appends: Sequence[Append], row: Sequence[Any]) -> list[Outcome]:

@@ -10,7 +10,6 @@ as the load demands.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -71,8 +70,10 @@ class _Caller:
     def wake_followers(self) -> None:
         """Wake those who are to be woken by this caller. Doing it twice does no harm."""
         for follower in self.followers:
-            with contextlib.suppress(RuntimeError):  # it has been woken
+            try:
                 follower.wake.release()
+            except RuntimeError:  # it has been woken
+                continue
         self.followers = ()
 
 

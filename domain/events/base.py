@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, Field, JsonValue
 
@@ -87,6 +87,17 @@ class Event(Value):
     def stream_id(self) -> str:
         """The aggregate this event belongs to."""
         return self.thread_id
+
+    def sealed(self, receipt: str) -> Self:
+        """This event with that receipt."""
+        # What model_copy does, in a quarter of its time: every command does it once.
+        copied = type(self).__new__(type(self))
+        set_ = object.__setattr__
+        set_(copied, "__dict__", {**self.__dict__, "receipt": receipt})
+        set_(copied, "__pydantic_fields_set__", self.__pydantic_fields_set__ | {"receipt"})
+        set_(copied, "__pydantic_extra__", None)
+        set_(copied, "__pydantic_private__", None)
+        return copied
 
 
 class TurnEvent(Event):
