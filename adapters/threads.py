@@ -11,7 +11,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Final, NamedTuple, Protocol
 
-from adapters.errors import StoreError
+from adapters.errors import StoreError, StoreForbidden
 from domain.ports import EventLog
 from domain.thread import Thread, fold
 
@@ -59,6 +59,7 @@ class CachedThreads:
         self._log = log
         self._snapshots = snapshots
         self._capacity = capacity
+        self._told: set[str] = set()
         self._lock = Lock()
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
@@ -104,7 +105,14 @@ class CachedThreads:
             self._save(thread)
 
     def _load(self, thread_id: str) -> Thread | None:
-        return None if self._snapshots is None else self._snapshots.load(thread_id)
+        if self._snapshots is None:
+            return None
+        try:
+            return self._snapshots.load(thread_id)
+        except StoreForbidden as error:
+            # The log may still be read, and has all that is in a snapshot.
+            self._tell("snapshots are not used", error)
+            return None
 
     def _save(self, thread: Thread) -> None:
         if self._snapshots is None:
@@ -113,4 +121,10 @@ class CachedThreads:
             self._snapshots.save(thread)
         except StoreError as error:
             # What it is for has been done, and it will be tried again later.
-            logger.warning("no snapshot of %s: %s", thread.thread_id, error)
+            self._tell("snapshots are not saved", error)
+
+    def _tell(self, what: str, error: StoreError) -> None:
+        """Once for each reason: it concerns every thread alike."""
+        if (reason := f"{what}: {error}") not in self._told:
+            self._told.add(reason)
+            logger.warning(reason)

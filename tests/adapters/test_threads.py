@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from adapters.errors import StoreUnavailable
+from adapters.errors import StoreForbidden, StoreUnavailable
 from adapters.threads import SNAPSHOT_EVENTS, SNAPSHOT_PART, CachedThreads
 from domain.ports import Recorded
 from domain.thread import Thread
@@ -118,7 +118,22 @@ def test_a_snapshot_that_cannot_be_kept_is_no_failure_and_not_tried_at_every_com
     for seq in range(SNAPSHOT_EVENTS, SNAPSHOT_EVENTS + 10):
         threads.remember(Thread("thr_1", seq=seq))
     assert shelf.saved == [SNAPSHOT_EVENTS]
-    assert "no snapshot of thr_1" in caplog.text
+    for number in range(2, 10):
+        threads.remember(Thread(f"thr_{number}", seq=SNAPSHOT_EVENTS))
+    assert len(shelf.saved) == 9
+    assert caplog.text.count("snapshots are not saved") == 1
+
+
+def test_snapshots_that_may_not_be_read_are_done_without(caplog: pytest.LogCaptureFixture) -> None:
+    class Locked(Shelf):
+        def load(self, thread_id: str) -> Thread | None:
+            raise StoreForbidden(why=f"it may not read the snapshot of {thread_id[:3]}")
+
+    bench = Bench()
+    thread_ids = [bench.thread(), bench.thread()]
+    threads = CachedThreads(bench.log, Locked())
+    assert [threads.current(thread_id).seq for thread_id in thread_ids] == [1, 1]
+    assert caplog.text.count("snapshots are not used") == 1
 
 
 def test_what_was_loaded_is_not_saved_again() -> None:
