@@ -1,13 +1,14 @@
 """Verification of the log itself: numbers, hash chains, decoding and laws, thread by thread.
 
-Everything is recomputed from what is stored; nothing the command side believes is trusted. The
-read models are compared by `projections.verify`.
+Everything is recomputed from what is stored; nothing the command side believes is trusted, and the
+snapshots that commands begin from are compared with it. The read models are compared by
+`projections.verify`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from adapters.event_log import decoded
@@ -18,7 +19,8 @@ from domain.laws import violations
 from domain.ports import Recorded
 from domain.thread import Thread, fold
 
-Kind = Literal["numbers", "chain", "event", "law", "fold"]
+Kind = Literal["numbers", "chain", "event", "law", "fold", "snapshot"]
+LoadSnapshot = Callable[[str], Thread | None]
 Progress = Callable[[int, int], None]  # events checked so far, events in all
 
 
@@ -42,21 +44,32 @@ class ThreadAudit:
     findings: tuple[Finding, ...]
 
 
+def _no_snapshot(_thread_id: str) -> None:
+    """None is kept, or none is to be looked at."""
+
+
 def audit_threads(
-    recorder: LogRecorder, thread_ids: Iterable[str], progress: Progress
+    recorder: LogRecorder,
+    thread_ids: Iterable[str],
+    progress: Progress,
+    load_snapshot: LoadSnapshot = _no_snapshot,
 ) -> Iterator[ThreadAudit]:
     """Each of those threads, verified, in the order given; one is in memory at a time."""
     total = recorder.head()
     done = 0
     for thread_id in thread_ids:
+        # Before the events: so they are all there, up to where it was taken.
+        snapshot = load_snapshot(thread_id)
         entries = recorder.select_thread(thread_id)
-        yield audit_thread(thread_id, entries)
+        yield audit_thread(thread_id, entries, snapshot)
         done += len(entries)
         progress(min(done, total), total)
 
 
-def audit_thread(thread_id: str, entries: Sequence[LogEntry]) -> ThreadAudit:
-    """One thread's entries, verified."""
+def audit_thread(
+    thread_id: str, entries: Sequence[LogEntry], snapshot: Thread | None = None
+) -> ThreadAudit:
+    """One thread's entries, verified, and the state that is kept of it, if any."""
     findings = list(_broken_chain(entries))
     history: list[Recorded] = []
     for entry in entries:
@@ -69,6 +82,7 @@ def audit_thread(thread_id: str, entries: Sequence[LogEntry]) -> ThreadAudit:
     # Laws over a history with holes would only repeat that it has holes.
     if len(history) == len(entries):
         findings.extend(_broken_laws(thread_id, history))
+        findings.extend(_broken_fold(thread_id, history, snapshot))
     return ThreadAudit(thread_id, history, tuple(findings))
 
 
@@ -111,10 +125,31 @@ def _broken_laws(thread_id: str, history: Sequence[Recorded]) -> Iterator[Findin
         position = history[violation.seq - 1].position if violation.seq <= len(history) else None
         what = f"{violation.law}: {violation.what}"
         yield Finding("law", thread_id, violation.seq, position, what)
+
+
+def _broken_fold(
+    thread_id: str, history: Sequence[Recorded], snapshot: Thread | None
+) -> Iterator[Finding]:
+    """Whether the history folds, and to what the snapshot says where it was taken (L12)."""
+    kept = 0 if snapshot is None else snapshot.seq
     try:
-        fold(Thread(thread_id), (entry.event for entry in history))
+        thread = fold(Thread(thread_id), (entry.event for entry in history[:kept]))
+        if snapshot is not None and snapshot != thread:
+            position = history[kept - 1].position if 0 < kept <= len(history) else None
+            yield Finding("snapshot", thread_id, kept, position, _wrong_snapshot(snapshot, thread))
+        fold(thread, (entry.event for entry in history[kept:]))
     except ImpossibleEvent as error:
         yield Finding("fold", thread_id, None, None, error.message)
+
+
+def _wrong_snapshot(snapshot: Thread, thread: Thread) -> str:
+    """What to do about it, too: whoever has begun from it goes on with it in memory."""
+    wrong = [f.name for f in fields(Thread) if getattr(snapshot, f.name) != getattr(thread, f.name)]
+    return (
+        f"L12: the snapshot is not what the log says ({', '.join(wrong)}), and commands decide on "
+        "it. Stop the processes that append to the thread, run DELETE FROM thread_snapshots WHERE "
+        f"thread_id = '{thread.thread_id}', and start them again."
+    )
 
 
 def _finding(kind: Kind, entry: LogEntry, what: str) -> Finding:

@@ -38,7 +38,6 @@ from domain.service import ThreadService
 from projections.follow import Follower
 from projections.ports import ProgressCallback, Rebuilt
 from projections.rebuild import rebuild
-from projections.rows import ThreadRow
 
 if TYPE_CHECKING:
     # Exported, for the command line names these types and may not know the importers.
@@ -52,8 +51,6 @@ OnWait = Callable[[str], None]
 
 ENGINES: Final = ("scripted",)
 DEMO_SCHEMA: Final = "turnlog_demo"
-DEMO_LEASE_SECONDS: Final = 2.0
-_PAGE: Final = 200
 
 
 def _quietly(_text: str) -> None:
@@ -137,7 +134,11 @@ def _cores() -> int:
 
 
 class Turnlog:
-    """Everything that works on one log. Safe to share between threads; close it by its `with`."""
+    """Everything that works on one log. Safe to share between threads; close it by its `with`.
+
+    Not to be shared with a process that is forked: what it holds are connections, and tokens for
+    appends that must not be used twice. Each process opens its own.
+    """
 
     def __init__(self, settings: Settings, opened: OpenDatabase, pool: Pool) -> None:
         self.settings = settings
@@ -147,7 +148,8 @@ class Turnlog:
         self.clock = SystemClock()
         self.recorder = PostgresLogRecorder(self.database, pool, max_event_bytes=STORE_LIMIT)
         self.log = RecordedLog(self.recorder, settings.max_event_bytes)
-        self.threads = CachedThreads(self.log, PostgresSnapshots(self.database, pool))
+        self.snapshots = PostgresSnapshots(self.database, pool)
+        self.threads = CachedThreads(self.log, self.snapshots)
         self.execution = Execution(
             self.log, self.threads, self.clock, SystemEntropy(), pause=time.sleep
         )
@@ -172,25 +174,21 @@ class Turnlog:
         with PostgresRebuildSession(self.database, jobs=jobs or _cores()) as session:
             return rebuild(session, self.log, progress, seed=seed)
 
+    def discard_rebuild(self) -> None:
+        """Drops what a rebuild that was cut short has left, if anything.
+
+        `RebuildRunning`, `RebuildSchemaTaken`.
+        """
+        with PostgresRebuildSession(self.database) as session:
+            session.claim()
+            session.discard()
+
     def import_paths(self, paths: Iterable[str], progress: OnProgress) -> ImportReport:
         """Imports session logs of other agents; see `importers.import_files`."""
         from adapters.importers.import_files import import_paths
 
         limit = self.settings.max_event_bytes
         return import_paths(map(Path, paths), self.log, progress, max_event_bytes=limit)
-
-    def list_threads(self, *, everything: bool, limit: int) -> list[ThreadRow]:
-        """Threads, the last changed first; archived and imported ones only with `everything`."""
-        found: list[ThreadRow] = []
-        before = None
-        while len(found) < limit:
-            archived = None if everything else False
-            page = self.rows.threads(limit=_PAGE, archived=archived, before=before)
-            found.extend(row for row in page if everything or row.origin is None)
-            if len(page) < _PAGE:
-                break
-            before = page[-1].updated_at, page[-1].thread_id
-        return found[:limit]
 
     def threads_beginning(self, prefix: str, limit: int) -> list[str]:
         """Ids of threads that begin with `prefix`, in order; from the log, not from read models."""
@@ -275,7 +273,6 @@ def open_demo(settings: Settings, on_wait: OnWait = _quietly) -> Iterator[Turnlo
         "database_url": None,
         "direct_url": None,
         "schema_name": DEMO_SCHEMA,
-        "lease_seconds": DEMO_LEASE_SECONDS,
     }
     chosen = settings.model_copy(update=update)
     with (

@@ -16,8 +16,10 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
+from adapters.codec import decode_all
 from adapters.errors import StoreBusy, StoreFull, StoreUnavailable
 from adapters.records import LogEntry, LogRecord, Written, as_record, check_append
+from domain.ports import Fence, Recorded
 
 POLL_INTERVAL: Final = 1.0  # seconds
 
@@ -34,22 +36,33 @@ class LogRecorder(ApplicationRecorder, ABC):
     max_event_bytes: int
 
     def append(
-        self, records: Sequence[LogRecord], expected_seq: int | None = None
+        self,
+        records: Sequence[LogRecord],
+        expected_seq: int | None = None,
+        fence: Fence | None = None,
     ) -> list[LogEntry]:
         """Append the records and return them with their numbers.
 
-        With `expected_seq` only if that is the thread's last seq (0 for a new thread). Versions
-        must continue those of their streams; a new stream begins at 1 (or 0).
+        With `expected_seq` only if that is the thread's last seq (0 for a new thread). With a
+        `fence` only while the lease is as it asks: a lease that would pass on meanwhile passes on
+        when the records are there to be read. Versions must continue those of their streams; a new
+        stream begins at 1 (or 0).
 
-        Raises, with nothing written: DuplicateCommand, SeqConflict, VersionConflict, WrongThread
-        (in this order of precedence), EventTooLarge, InvalidRecord, StoreBusy, StoreUnavailable.
-        Raises AppendOutcomeUnknown when it could not be found out whether they were written.
+        Raises, with nothing written: DuplicateCommand, SeqConflict, LeaseBeingTaken, LeaseNotHeld,
+        VersionConflict, WrongThread (in this order of precedence), EventTooLarge, InvalidRecord,
+        StoreBusy, StoreUnavailable. Raises AppendOutcomeUnknown when it could not be found out
+        whether they were written.
         """
         check_append(records, expected_seq, self.max_event_bytes)
-        return self.write(records, expected_seq).entries(records) if records else []
+        return self.write(records, expected_seq, fence).entries(records) if records else []
 
     @abstractmethod
-    def write(self, records: Sequence[LogRecord], expected_seq: int | None = None) -> Written:
+    def write(
+        self,
+        records: Sequence[LogRecord],
+        expected_seq: int | None = None,
+        fence: Fence | None = None,
+    ) -> Written:
         """`append` without its checks, and with nothing but the numbers for an answer.
 
         For one record or more that are known to be in order: events our own codec encoded. (The
@@ -66,6 +79,16 @@ class LogRecorder(ApplicationRecorder, ABC):
         limit: int | None = None,
     ) -> list[LogEntry]:
         """The entries of a thread with after_seq < seq <= upto_seq, in order, `limit` at most."""
+
+    def read_thread(
+        self, thread_id: str, *, after_seq: int = 0, upto_seq: int | None = None
+    ) -> list[Recorded]:
+        """The events of a thread with after_seq < seq <= upto_seq, in order; `CorruptEvent`."""
+        entries = self.select_thread(thread_id, after_seq=after_seq, upto_seq=upto_seq)
+        return decode_all(
+            (e.id, e.seq, e.originator_version, e.recorded_at, e.hash, e.topic, e.state)
+            for e in entries
+        )
 
     @abstractmethod
     def select_log(

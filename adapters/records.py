@@ -48,6 +48,15 @@ class DuplicateCommand(AppendRefused):
     """Command {command_id} is in the log already."""
 
 
+class LeaseNotHeld(AppendRefused):
+    """The append into turn {turn_id} names the lease with token {token}; that is not the one that
+    runs (the last one has {actual})."""
+
+
+class LeaseBeingTaken(AppendRefused):
+    """Somebody is just taking the lease of turn {turn_id}: try again."""
+
+
 class WrongThread(AppendRefused):
     """Stream {stream_id} belongs to another thread than {thread_id}."""
 

@@ -72,6 +72,10 @@ class TurnNotActive(Refused):
         )
 
 
+class TurnNotFound(Refused):
+    """Thread {thread_id} has no turn {turn_id}."""
+
+
 class TurnNotSteerable(Refused):
     """Turn {turn_id} takes no steers: {why}. Queue the prompt instead."""
 
@@ -86,6 +90,15 @@ class InboxFull(Refused):
 
 class PromptNotWaiting(Refused):
     """Prompt {input_id} is {state}."""
+
+
+class PromptNotQueued(Refused):
+    """Prompt {input_id} has no place in the queue: it is delivered as {delivery}. Redeliver it to
+    the queue first."""
+
+
+class NothingToSteer(Refused):
+    """Thread {thread_id} has no active turn to steer. Release the prompt, and it runs."""
 
 
 class NothingHeld(Refused):
@@ -104,8 +117,18 @@ class ItemNotOpen(Refused):
     """Item {item_id} is not open in turn {turn_id}."""
 
 
+class ApprovalClosed(Refused):
+    """Approval {approval_id} is not open in thread {thread_id}: it was answered or cancelled, or it
+    was never asked for."""
+
+
 class InterruptRequested(Refused):
     """Turn {turn_id} is being interrupted. Nothing new may enter it."""
+
+
+class LeaseLost(Refused):
+    """Turn {turn_id} is not this worker's to write: {why}. Nothing was written. Stop, and leave the
+    turn to whoever has its lease; a turn whose lease has run out is recovered."""
 
 
 class CommandConflict(Refused):

@@ -8,7 +8,13 @@ from typing import Final
 
 from domain import ids
 from domain.command import Command, body_hash
-from domain.errors import CommandConflict, InvalidArgument, Refused, ThreadContended
+from domain.errors import (
+    CommandConflict,
+    InvalidArgument,
+    Refused,
+    ThreadContended,
+    ThreadNotFound,
+)
 from domain.events.base import Event, TurnEvent
 from domain.outcome import Outcome, outcome_of
 from domain.ports import (
@@ -17,7 +23,9 @@ from domain.ports import (
     Conflict,
     Entropy,
     EventLog,
+    Fence,
     Pause,
+    Recorded,
     Threads,
     Uncommitted,
 )
@@ -41,7 +49,8 @@ class Intent:
 
     `key` is the command's id (a prompt's `input_id`); `retryable` says that the caller chose it, so
     that the same command may have been recorded before; `thread_chosen` that it chose the thread,
-    so that the command in another thread is another command.
+    so that the command in another thread is another command. `fence` is set for what a worker
+    writes into its turn, and for nothing that users do: the turn's lease decides on it (L14).
     """
 
     name: str
@@ -52,6 +61,7 @@ class Intent:
     key: str
     retryable: bool
     thread_chosen: bool = True
+    fence: Fence | None = None
 
 
 def _at_once(_seconds: float) -> None:
@@ -79,6 +89,13 @@ class Execution:
         """The thread as it is now; `ThreadNotFound`."""
         return self._threads.current(ids.check("thr", thread_id)).known()
 
+    def history(self, thread_id: str) -> Sequence[Recorded]:
+        """All events of the thread so far; `ThreadNotFound`."""
+        history = self._log.read_thread(ids.check("thr", thread_id))
+        if not history:
+            raise ThreadNotFound(thread_id=thread_id)
+        return history
+
     def new_id(self, prefix: ids.Prefix) -> str:
         """A fresh id."""
         return ids.mint(prefix, self._clock.now(), self._entropy.bytes(), "")
@@ -88,7 +105,8 @@ class Execution:
 
         An append is accepted only at the `seq` it was decided on, so a decision that appends needs
         no fresh read. A refusal, or a decision to do nothing, is final only when it was made on the
-        current state; and a retry of a recorded command is answered before either (L10).
+        current state; and a retry of a recorded command is answered before either (L10), and before
+        its worker's lease is looked at (`LeaseLost`, which is final, too).
         """
         receipt = body_hash(intent.name, intent.body)
         command = Command(
@@ -110,7 +128,7 @@ class Execution:
                 return self._answer(intent, receipt) or nothing
             if events:
                 try:
-                    return self._append(_sealed(events, receipt), thread)
+                    return self._append(_sealed(events, receipt), thread, intent.fence)
                 except CommandRecorded:
                     # A fresh key can be there too: by our own append, if its answer was lost.
                     if answer := self._answer(replace(intent, retryable=True), receipt):
@@ -126,9 +144,9 @@ class Execution:
         longest = min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
         self._pause(longest * self._entropy.bytes()[0] / 256)
 
-    def _append(self, events: Sequence[Event], thread: Thread) -> Outcome:
+    def _append(self, events: Sequence[Event], thread: Thread, fence: Fence | None) -> Outcome:
         entries, after = number(events, thread)
-        recorded = self._log.append(entries, expected_seq=thread.seq)
+        recorded = self._log.append(entries, expected_seq=thread.seq, fence=fence)
         self._threads.remember(after)
         return outcome_of(recorded)
 

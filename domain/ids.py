@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from domain.errors import InvalidArgument
 
-Prefix = Literal["thr", "turn", "item", "inp", "cmd"]
+Prefix = Literal["thr", "turn", "item", "inp", "cmd", "appr"]
 
 MAX_ID_LENGTH: Final = 200
 _PREFIX_OF: Final[Mapping[str, Prefix]] = {
@@ -23,6 +23,7 @@ _PREFIX_OF: Final[Mapping[str, Prefix]] = {
     "input_id": "inp",
     "input_ids": "inp",
     "anchor_id": "inp",
+    "approval_id": "appr",
 }
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _BODY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]*\Z")

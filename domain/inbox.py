@@ -1,7 +1,7 @@
 """The inbox: a thread's pending and held prompts, in admission order.
 
 Order is the tuple's order: admission order, but for an `interrupt` delivery, which enters at the
-head (L3). All functions are pure.
+head, and for what was moved (L3). All functions are pure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.events.prompt import PromptAdmitted
+from domain.events.prompt import PromptAdmitted, PromptEdited, PromptMoved, PromptRedelivered
 from domain.options import Delivery, TurnOptions
 from domain.replacing import replace
 
@@ -27,6 +27,7 @@ class Prompt:
     delivery: Delivery
     options: TurnOptions
     state: WaitingState = "pending"
+    route_intent: str | None = None
 
 
 Inbox = tuple[Prompt, ...]
@@ -34,7 +35,14 @@ Inbox = tuple[Prompt, ...]
 
 def admitted(event: PromptAdmitted) -> Prompt:
     """The waiting prompt that this admission makes."""
-    return Prompt(event.input_id, event.text, event.summary, event.delivery, event.options)
+    return Prompt(
+        event.input_id,
+        event.text,
+        event.summary,
+        event.delivery,
+        event.options,
+        route_intent=event.route_intent,
+    )
 
 
 def enter(prompt: Prompt, inbox: Inbox) -> Inbox:
@@ -45,6 +53,36 @@ def enter(prompt: Prompt, inbox: Inbox) -> Inbox:
 def leave(input_id: str, inbox: Inbox) -> Inbox:
     """`inbox` without that prompt."""
     return tuple(prompt for prompt in inbox if prompt.input_id != input_id)
+
+
+def edit(event: PromptEdited, inbox: Inbox) -> Inbox:
+    """That prompt with what it says now, where it stands."""
+    return tuple(
+        replace(
+            prompt,
+            text=event.text,
+            summary=event.summary,
+            options=event.options,
+            route_intent=event.route_intent,
+        )
+        if prompt.input_id == event.input_id
+        else prompt
+        for prompt in inbox
+    )
+
+
+def redeliver(event: PromptRedelivered, inbox: Inbox) -> Inbox:
+    """That prompt with its new delivery, where it stands, pending or held as it was."""
+    return tuple(
+        replace(prompt, delivery=event.delivery) if prompt.input_id == event.input_id else prompt
+        for prompt in inbox
+    )
+
+
+def reorder(event: PromptMoved, inbox: Inbox) -> Inbox:
+    """The same prompts, in the order of the event."""
+    waiting = {prompt.input_id: prompt for prompt in inbox}
+    return tuple(waiting[input_id] for input_id in event.input_ids)
 
 
 def hold(input_ids: Collection[str], inbox: Inbox) -> Inbox:
@@ -66,6 +104,11 @@ def release(input_ids: Collection[str], inbox: Inbox) -> Inbox:
 def find(input_id: str, inbox: Inbox) -> Prompt | None:
     """The waiting prompt of that id."""
     return next((prompt for prompt in inbox if prompt.input_id == input_id), None)
+
+
+def queued(inbox: Inbox) -> Inbox:
+    """The prompts that stand in line, pending or held: all but steers and those that interrupt."""
+    return tuple(prompt for prompt in inbox if prompt.delivery == "queue")
 
 
 def pending(inbox: Inbox) -> Inbox:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.predicates import holds, prompts, record, turns
+from domain.predicates import approvals, copies, holds, prompts, record, turns, waiting
 from domain.predicates.history import History, Law, Violation
 
 __all__ = ["LAWS", "History", "Law", "Violation", "violations"]
@@ -19,17 +19,23 @@ LAWS: Final[dict[str, Law]] = {
     "L1 one slot": turns.one_slot,
     "L2 nothing lost, nothing twice": prompts.one_state,
     "L2 nothing enters unpromoted": prompts.nothing_enters_unpromoted,
-    "L2 withdrawn as it was admitted": prompts.withdrawn_text_is_the_prompts,
+    "L2 withdrawn as it was admitted": waiting.withdrawn_text_is_the_prompts,
+    "L2 only waiting prompts change": waiting.only_waiting_prompts_change,
     "L3 first in, first out": prompts.first_in_first_out,
+    "L3 moves move one": waiting.moves_move_one,
     "L4 the boundary holds": holds.boundary_holds,
     "L5 no lost wake": prompts.no_lost_wake,
     "L6 steers arrive or fall back": prompts.steers_arrive,
-    "L6 steers have an aim": prompts.steers_have_an_aim,
+    "L6 steers have an aim": waiting.steers_have_an_aim,
     "L8 interrupts stop their turn": turns.interrupts_stop,
     "L9 ends are final": turns.ends_are_final,
+    "L9 approvals are asked once": approvals.approvals_are_asked_once,
+    "L9 approvals are closed": approvals.approvals_are_closed,
+    "L9 cancellations have a cause": approvals.cancellations_have_a_cause,
     "L10 one receipt a command": record.one_receipt,
     "L11 an idle thread runs at once": prompts.idle_runs_at_once,
     "L12 a history is whole": record.begins_with_creation,
+    "L12 copies are of the past": copies.copies_are_of_the_past,
     "L12 rollbacks end the context": turns.rollbacks_end_the_context,
     "L13 numbers have no gap": record.numbers_have_no_gap,
     "L15 interrupts only escalate": holds.interrupts_escalate,

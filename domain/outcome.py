@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from domain.events.approval import ApprovalCancelled, ApprovalEvent
 from domain.events.item import ItemCompleted, ItemStarted
 from domain.events.prompt import (
     PromptAdmitted,
@@ -58,8 +59,9 @@ class Outcome:
     A command that changed nothing has `seq` and `position` None; it is in no log, so a retry of it
     is decided anew.
 
-    `seq` and `position` are those of its last event: wait for that position to read one's own
-    writes. `repeated` tells an answer from the receipts from a first one.
+    `approval_id` is what was asked for or answered, `cancelled_approvals` what nobody needs to
+    answer any more. `seq` and `position` are those of its last event: wait for that position to
+    read one's own writes. `repeated` tells an answer from the receipts from a first one.
     """
 
     thread_id: str
@@ -75,6 +77,8 @@ class Outcome:
     held: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
+    approval_id: str | None = None
+    cancelled_approvals: tuple[str, ...] = ()
     repeated: bool = field(default=False, compare=False)
 
 
@@ -82,7 +86,8 @@ def outcome_of(recorded: Sequence[Recorded]) -> Outcome:
     """The outcome of the command whose events these are, in order; there is at least one."""
     effects = _Effects()
     for entry in recorded:
-        _add(entry, effects)
+        if not entry.event.copied:  # what a fork brings along it does not do
+            _add(entry, effects)
     last = recorded[-1]
     return Outcome(
         thread_id=last.event.thread_id,
@@ -98,6 +103,8 @@ def outcome_of(recorded: Sequence[Recorded]) -> Outcome:
         held=tuple(effects.held),
         released=tuple(effects.released),
         withdrawn=tuple(effects.withdrawn),
+        approval_id=effects.approval_id,
+        cancelled_approvals=tuple(effects.cancelled_approvals),
     )
 
 
@@ -114,6 +121,8 @@ class _Effects:
     held: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     withdrawn: list[Withdrawn] = field(default_factory=list)
+    approval_id: str | None = None
+    cancelled_approvals: list[str] = field(default_factory=list)
 
 
 def _add(entry: Recorded, effects: _Effects) -> None:
@@ -137,10 +146,19 @@ def _add(entry: Recorded, effects: _Effects) -> None:
             effects.started_turn_id = event.turn_id
         case TurnSteered() as event:
             effects.delivered.append(Delivered(event.input_id, event.item_id, ""))
+        case ApprovalEvent() as event:
+            _add_approval(event, effects)
         case TurnCompleted() as event:
             effects.ended_turn_id, effects.ended_status = event.turn_id, event.status
         case _:
             pass
+
+
+def _add_approval(event: ApprovalEvent, effects: _Effects) -> None:
+    if isinstance(event, ApprovalCancelled):
+        effects.cancelled_approvals.append(event.approval_id)
+    else:
+        effects.approval_id = event.approval_id
 
 
 def _promote(event: PromptPromoted, seq: int, effects: _Effects) -> None:

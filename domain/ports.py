@@ -40,14 +40,32 @@ class Recorded(NamedTuple):
     event: Event
 
 
+class Fence(NamedTuple):
+    """What an append into a turn asks of the turn's lease, when it is written (L14).
+
+    With a token: that the lease of this token runs. Without: that nobody's lease runs.
+    """
+
+    turn_id: str
+    token: int | None = None
+
+
 class EventLog(Protocol):
     """The log, one thread at a time. Calls block; numbers are allocated by the store (L13)."""
 
-    def append(self, entries: Sequence[Uncommitted], *, expected_seq: int) -> tuple[Recorded, ...]:
+    def append(
+        self,
+        entries: Sequence[Uncommitted],
+        *,
+        expected_seq: int,
+        fence: Fence | None = None,
+    ) -> tuple[Recorded, ...]:
         """All of one command's events of one thread, or none of them.
 
-        `Conflict` unless the thread is still at `expected_seq`; `CommandRecorded` if the command's
-        receipt is there already; `TooLarge`; the adapter's own errors when the store fails.
+        `CommandRecorded` if the command's receipt is there already; `Conflict` unless the thread is
+        still at `expected_seq`, or while somebody is just taking the lease; `LeaseLost` unless the
+        lease is as the `fence` asks, and passes on only when the events are there for all to see;
+        `TooLarge`; the adapter's own errors when the store fails.
         """
         ...
 

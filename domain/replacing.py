@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dataclasses import replace as replace  # noqa: PLC0414  (exported)
 else:
+    _new = object.__new__
+    _set = object.__setattr__
 
     def replace(state: Any, /, **changes: Any) -> Any:
         """A copy of `state` with these fields changed."""
-        copied = object.__new__(type(state))
-        fields = copied.__dict__
-        fields.update(state.__dict__)
-        fields.update(changes)
+        copied = _new(type(state))
+        _set(copied, "__dict__", state.__dict__ | changes)
         return copied

@@ -47,10 +47,10 @@ def shorten_error(text: str) -> str:
     return cleaned if len(cleaned) <= ERROR_LIMIT else cleaned[: ERROR_LIMIT - 1] + "…"
 
 
-def summarize(text: str) -> str:
-    """The first 280 characters of `text` on one line, with an ellipsis if it was cut."""
-    line = " ".join(text[: SUMMARY_LIMIT * 4].split())
-    return line if len(line) <= SUMMARY_LIMIT else line[: SUMMARY_LIMIT - 1] + "…"
+def summarize(text: str, limit: int = SUMMARY_LIMIT) -> str:
+    """The first `limit` characters of `text` on one line, with an ellipsis if it was cut."""
+    line = " ".join(text[: limit * 4].split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def clean_json(value: Json | None) -> Json | None:

@@ -24,7 +24,10 @@ from domain.errors import (
 from domain.events.base import Event, TurnEvent
 from domain.events.prompt import (
     PromptAdmitted,
+    PromptEdited,
+    PromptMoved,
     PromptPromoted,
+    PromptRedelivered,
     PromptWithdrawn,
     QueueHeld,
     QueueReleased,
@@ -44,7 +47,7 @@ from domain.turn import Turn
 
 # To be raised whenever the state gets another shape, or the same events another state: snapshots of
 # the old one are not used then. (A test notices both, if its kept histories have such events.)
-FOLD_VERSION: Final = 1
+FOLD_VERSION: Final = 2
 # After this many failed turns without a completed one between them the drain holds (L16).
 FAILURES_BEFORE_HOLD: Final = 3
 
@@ -128,7 +131,7 @@ def evolve(thread: Thread, event: Event) -> Thread:
 
 
 def _apply_turn(event: TurnEvent, thread: Thread, seq: int) -> Thread:
-    if isinstance(event, TurnStarted):
+    if type(event) is TurnStarted:  # pydantic's isinstance takes ten times as long to say no
         if thread.turn is not None:
             raise _impossible(event, thread)
         entry = TurnInContext(event.turn_id, event.input_id is not None)
@@ -137,7 +140,7 @@ def _apply_turn(event: TurnEvent, thread: Thread, seq: int) -> Thread:
     if thread.turn is None or thread.turn.turn_id != event.turn_id:
         raise _impossible(event, thread)
     turn = turns.evolve(thread.turn, event)
-    if not isinstance(event, TurnCompleted):
+    if type(event) is not TurnCompleted:
         return replace(thread, seq=seq, turn=turn)
     return replace(thread, seq=seq, turn=None, failures=_failures(event, thread.failures))
 
@@ -196,6 +199,24 @@ def _(event: PromptAdmitted, thread: Thread) -> Thread:
 @_apply.register(PromptWithdrawn)
 def _(event: PromptPromoted | PromptWithdrawn, thread: Thread) -> Thread:
     return replace(thread, inbox=inboxes.leave(event.input_id, thread.inbox))
+
+
+@_apply.register
+def _(event: PromptEdited, thread: Thread) -> Thread:
+    return replace(thread, inbox=inboxes.edit(event, thread.inbox))
+
+
+@_apply.register
+def _(event: PromptRedelivered, thread: Thread) -> Thread:
+    return replace(thread, inbox=inboxes.redeliver(event, thread.inbox))
+
+
+@_apply.register
+def _(event: PromptMoved, thread: Thread) -> Thread:
+    if sorted(event.input_ids) != sorted(prompt.input_id for prompt in thread.inbox):
+        why = f"{event.name} of {event.input_id} names other prompts than those that wait"
+        raise ImpossibleEvent(thread_id=thread.thread_id, seq=thread.seq + 1, why=why)
+    return replace(thread, inbox=inboxes.reorder(event, thread.inbox))
 
 
 @_apply.register

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from domain.errors import ItemNotOpen
+from domain.events.approval import ApprovalCancelled, ApprovalRequested, ApprovalResolved
 from domain.events.base import ItemKind, TurnEvent
 from domain.events.item import ItemCompleted, ItemFailed, ItemInterrupted, ItemStarted
 from domain.events.turn import (
@@ -30,6 +31,14 @@ class OpenItem:
     kind: ItemKind
 
 
+@dataclass(frozen=True, slots=True)
+class OpenApproval:
+    """An approval that nobody has answered yet; `item_id` is the item that waits for it."""
+
+    approval_id: str
+    item_id: str | None = None
+
+
 @dataclass(frozen=True)
 class Turn:
     """The active turn. `version` counts its events; `interrupt` is the policy, once asked for."""
@@ -42,6 +51,7 @@ class Turn:
     interrupt: QueuePolicy | None = None
     open_items: tuple[OpenItem, ...] = ()
     version: int = 1
+    open_approvals: tuple[OpenApproval, ...] = ()
 
     def open_item(self, item_id: str) -> OpenItem:
         """That open item, else `ItemNotOpen`."""
@@ -49,6 +59,10 @@ class Turn:
             if item.item_id == item_id:
                 return item
         raise ItemNotOpen(item_id=item_id, turn_id=self.turn_id)
+
+    def open_approval(self, approval_id: str) -> OpenApproval | None:
+        """That approval, if it is open."""
+        return next((a for a in self.open_approvals if a.approval_id == approval_id), None)
 
 
 def started(event: TurnStarted) -> Turn:
@@ -89,3 +103,16 @@ def _(event: ItemStarted, turn: Turn, version: int) -> Turn:
 def _(event: ItemCompleted | ItemFailed | ItemInterrupted, turn: Turn, version: int) -> Turn:
     items = tuple(item for item in turn.open_items if item.item_id != event.item_id)
     return replace(turn, open_items=items, version=version)
+
+
+@_apply.register
+def _(event: ApprovalRequested, turn: Turn, version: int) -> Turn:
+    approvals = (*turn.open_approvals, OpenApproval(event.approval_id, event.item_id))
+    return replace(turn, open_approvals=approvals, version=version)
+
+
+@_apply.register(ApprovalResolved)
+@_apply.register(ApprovalCancelled)
+def _(event: ApprovalResolved | ApprovalCancelled, turn: Turn, version: int) -> Turn:
+    approvals = tuple(a for a in turn.open_approvals if a.approval_id != event.approval_id)
+    return replace(turn, open_approvals=approvals, version=version)

@@ -21,6 +21,8 @@ from projections.errors import (
     ReadTimedOut,
 )
 from projections.ports import FollowerSession, ReadModelStatus, Step, Stepping, Suspect
+from projections.registry import definition
+from projections.troubles import Tell, Troubles
 
 STEP_EVENTS: Final = 2_000
 POLL_SECONDS: Final = 1.0
@@ -29,6 +31,11 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 # Whoever else is applying something does so for about a millisecond, if it is not very much.
 READ_PAUSE_SECONDS: Final = 0.001
 LONGEST_READ_PAUSE_SECONDS: Final = 0.02
+# When the one who leads goes away, one that stands by notices after a poll.
+HANDOVER_SECONDS: Final = 2 * POLL_SECONDS
+ASK_SECONDS: Final = 0.5
+
+NOT_OURS: Final = (ReadModelsNewer, ReadModelsOutdated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,51 +63,70 @@ class Follower:
         """Return once the tables show the event at `position` (an outcome has it).
 
         Nobody needs to be following: what is missing is applied here, unless somebody else is just
-        doing it. Raises ReadTimedOut, PoisonEvent, and what `catch_up` raises.
+        doing it. Tables of another turnlog (during a deploy) are left to it; that they are is only
+        raised, as ReadModelsOutdated or ReadModelsNewer, when the time is over, or nobody has led,
+        rebuilt or moved them on for HANDOVER_SECONDS. Raises also ReadTimedOut, PoisonEvent, and
+        what else `catch_up` raises.
         """
         deadline = self.session.seconds() + timeout_seconds
         pause = READ_PAUSE_SECONDS
+        not_ours: TurnlogError | None = None
+        others = _Others(self.session)
         while (status := self.session.status()).position < position:
             if self.session.seconds() >= deadline:
-                raise ReadTimedOut(
+                raise not_ours or ReadTimedOut(
                     position=position, reached=status.position, seconds=timeout_seconds
                 )
-            step = self._help()
+            step, not_ours = self._help()
+            if not_ours is not None and not others.move_on(status.position):
+                raise not_ours
             if step is None or step.is_last:
                 self.session.pause(pause)
                 pause = min(2 * pause, LONGEST_READ_PAUSE_SECONDS)
 
     def follow(
-        self, stop: Callable[[], bool], on_trouble: Callable[[TurnlogError], None] | None = None
+        self,
+        stop: Callable[[], bool],
+        on_trouble: Tell | None = None,
+        on_over: Tell | None = None,
     ) -> None:
         """Follow the log until `stop()` is true, which is asked at least every `poll_seconds`.
 
-        Where several do this one leads and the others stand by. Lost connections are told to
-        `on_trouble` and made again; so is, once, that the tables are of another turnlog (during a
-        deploy): then the lead is left to it, until a rebuild has made them ours. Raises
-        PoisonEvent, ReadModelsMissing: going on would show something wrong.
+        Where several do this one leads and the others stand by. Lost connections are made again.
+        Tables of another turnlog (during a deploy) are left to it, until a rebuild has made them
+        ours. Of both `on_trouble` is told once, and again when it is something else or after some
+        minutes, and `on_over` when it is over. Raises PoisonEvent, ReadModelsMissing: going on
+        would show something wrong.
         """
-        troubles, stands_aside = 0, False
+        troubles = Troubles(self.session.seconds, on_trouble, on_over)
+        not_ours: TurnlogError | None = None
+        tries = 0
         while not stop():
             try:
-                if self.session.lead():
+                if not_ours is not None and self._are_ours():
+                    not_ours = None
+                    troubles.end(*NOT_OURS)
+                if not_ours is not None:
+                    troubles.meet(not_ours)
+                    self.session.pause(self.poll_seconds)
+                elif self.session.lead():
                     self._apply_all(stop)
                     self.session.wait(self.poll_seconds)
                 else:
                     self.session.pause(self.poll_seconds)
-                troubles, stands_aside = 0, False
-            except (ReadModelsNewer, ReadModelsOutdated) as error:
-                if on_trouble is not None and not stands_aside:
-                    on_trouble(error)
-                stands_aside = True
+                troubles.end(*self.session.temporary)
+                tries = 0
+            except NOT_OURS as error:
+                if not_ours is not None:  # they cannot even be looked at
+                    self.session.pause(self.poll_seconds)
+                not_ours = error
+                troubles.meet(error)
                 self.session.stand_aside()
-                self.session.pause(self.poll_seconds)
             except self.session.temporary as error:
-                if on_trouble is not None:
-                    on_trouble(error)
-                pause = min(FIRST_PAUSE_SECONDS * 2**troubles, LONGEST_PAUSE_SECONDS)
+                troubles.meet(error)
+                pause = min(FIRST_PAUSE_SECONDS * 2**tries, LONGEST_PAUSE_SECONDS)
                 self.session.pause(min(pause, self.poll_seconds))
-                troubles = min(troubles + 1, 10)
+                tries = min(tries + 1, 10)
 
     def status(self) -> ReadModelStatus:
         """How far the tables are."""
@@ -110,12 +136,16 @@ class Follower:
         while not stop() and not self._advance().is_last:
             pass
 
-    def _help(self) -> Step | None:
-        """A step that waits for nobody; None if it is for somebody else to do."""
+    def _are_ours(self) -> bool:
+        return self.session.status().made_by == definition()
+
+    def _help(self) -> tuple[Step | None, TurnlogError | None]:
+        """A step that waits for nobody; none if it is for somebody else to do, and why if it is
+        for another turnlog."""
         try:
-            return advance(self.session, self.step_events, self._record, wait=False)
-        except ReadModelsNewer:
-            return None
+            return advance(self.session, self.step_events, self._record, wait=False), None
+        except NOT_OURS as error:
+            return None, error
 
     def _advance(self) -> Step:
         step = advance(self.session, self.step_events, self._record)
@@ -124,6 +154,24 @@ class Follower:
 
     def _record(self, poison: PoisonEvent, position: int) -> None:
         self.session.record_failure(position, poison.message)
+
+
+@dataclass(slots=True)
+class _Others:
+    """Whether somebody moves on tables that are not ours to move."""
+
+    session: FollowerSession
+    position: int = -1
+    seen_at: float = 0.0
+
+    def move_on(self, position: int) -> bool:
+        """Whether that is so, or was a moment ago; the tables are at `position` now."""
+        now = self.session.seconds()
+        moved = position != self.position
+        # Asking is a query that nobody should make all the time.
+        if moved or (now - self.seen_at >= ASK_SECONDS and self.session.is_led()):
+            self.position, self.seen_at = position, now
+        return now - self.seen_at < HANDOVER_SECONDS
 
 
 def advance(

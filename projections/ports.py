@@ -114,6 +114,10 @@ class FollowerSession(Stepping, Protocol):
         """Whether this session is the one that follows; it stays so until its connection ends."""
         ...
 
+    def is_led(self) -> bool:
+        """Whether another session follows, or rebuilds: then the tables may move on by it."""
+        ...
+
     def stand_aside(self) -> None:
         """Give up the lead, if this session has it."""
         ...
@@ -176,12 +180,9 @@ class RebuildSession(Stepping, RowReader, Protocol):
         """
         ...
 
-    def tidy(self) -> None:
-        """Gather the statistics that whoever reads the tables will need."""
-        ...
-
     def mismatches(self, meanwhile: Callable[[], None]) -> Sequence[str]:
-        """What the tables have more or less of than the log up to where they are.
+        """What the tables have more or less of than the log up to where they are. Also gathers the
+        statistics that whoever reads the tables will need.
 
         That takes a while, in the database; `meanwhile` is called once, in this thread.
         """

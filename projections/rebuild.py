@@ -46,7 +46,6 @@ def rebuild(
         meter = _Meter(session, start, began, progress)
         _fill(session, meter)
         _catch_up(session, meter, step_events)
-        session.tidy()
         _check(session, log, sample_events, seed)
         position = _swap(session)
         return Rebuilt(position, start, session.seconds() - began)

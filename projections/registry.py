@@ -10,27 +10,39 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Final, LiteralString
 
-from projections.rows import ItemRow, PromptRow, Row, ThreadRow, TurnRow
+from projections.rows import ApprovalRow, ItemRow, PromptRow, Row, ThreadRow, TurnRow
 
 STATE_TABLE: Final = "read_models"
 """One row: the position the tables are at, and the definition that filled them."""
 
-NUMBER: Final = 1
+NUMBER: Final = 2
 """Goes up by one in a release that changes the tables or how they are filled: so the code of the
 release before knows that tables it did not make are newer than it, and stands aside."""
 
 ROWS: Final[Mapping[str, type[Row]]] = MappingProxyType(
-    {"threads": ThreadRow, "turns": TurnRow, "items": ItemRow, "prompts": PromptRow}
+    {
+        "threads": ThreadRow,
+        "turns": TurnRow,
+        "items": ItemRow,
+        "prompts": PromptRow,
+        "approvals": ApprovalRow,
+    }
 )
 KEYS: Final[Mapping[str, str]] = MappingProxyType(
-    {"threads": "thread_id", "turns": "turn_id", "items": "item_id", "prompts": "input_id"}
+    {
+        "threads": "thread_id",
+        "turns": "turn_id",
+        "items": "item_id",
+        "prompts": "input_id",
+        "approvals": "approval_id",
+    }
 )
 """What tells the rows of one thread apart."""
 
 TABLES: Final = (STATE_TABLE, *ROWS)
 """All tables. Whoever locks several locks them in this order."""
 
-STEPS: Final = ("turns", "context", "items", "prompts", "threads")
+STEPS: Final = ("turns", "context", "items", "prompts", "approvals", "threads")
 """The files that apply a range of positions, in this order."""
 
 
@@ -40,19 +52,20 @@ _TYPES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "context": ("thread.rolled_back",),
         "items": ("item.",),
         "prompts": ("prompt.", "queue."),
+        "approvals": ("approval.",),
         "threads": ("",),
     }
 )
 """What the types begin with of the events that a file has to do with."""
 
-FILL_STEPS: Final = ("turns", "items", "prompts", "threads")
+FILL_STEPS: Final = ("turns", "items", "prompts", "approvals", "threads")
 """Those that a rebuild applies to tables without indexes. After those are made come "context" and
 "waiting", which look rows up."""
 
 _RANGE: Final = "l.position > %(after)s AND l.position <= %(upto)s"
 _THREADS: Final = "l.thread_id > %(first)s AND l.thread_id <= %(last)s"
 _FILES: Final = ("tables", *STEPS, "waiting")
-_SECTION: Final = re.compile(r"^ *-- (step only|fill only|both|indexes) --$", re.MULTILINE)
+_SECTION: Final = re.compile(r"^ *-- (step only|fill only|both|indexes|types) --$", re.MULTILINE)
 
 
 @functools.cache
@@ -105,8 +118,15 @@ def load_fill(name: str) -> LiteralString:
 
 def load_part() -> LiteralString:
     """What selects the events of some threads in a range, with what is needed of them."""
-    columns = "l.position, l.thread_id, l.seq, l.stream_id, l.type, l.data"
+    # The type is what most of them are left out by, so it is first.
+    columns = "l.type, l.seq, l.position, l.thread_id, l.stream_id, l.data"
     return f"SELECT {columns} FROM log l WHERE {_RANGE} AND {_THREADS}"
+
+
+def load_types() -> tuple[LiteralString, ...]:
+    """What makes the types that the fills name, for the session that runs them."""
+    texts = (_text(name, "types") for name in FILL_STEPS)
+    return tuple(one for text in texts for one in text.split(";") if one.strip())
 
 
 def load_tables() -> LiteralString:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from domain.events.approval import CancelReason
 from domain.events.base import ItemKind, Json
 from domain.events.prompt import PromptOrigin
-from domain.events.thread import Origin
+from domain.events.thread import ForkPoint, Origin
 from domain.events.turn import TurnKind
 from domain.options import Delivery, QueuePolicy, ThreadSettings, TurnOptions
 
@@ -20,6 +21,7 @@ Status = Literal["in_progress", "completed", "failed", "interrupted"]
 PromptState = Literal["pending", "held", "promoted", "withdrawn"]
 HeldReason = Literal["interrupt", "failures"]
 WithdrawnReason = Literal["user", "interrupt"]
+ApprovalState = Literal["pending", "approved", "denied", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class ThreadRow:
     title: str | None
     settings: ThreadSettings
     origin: Origin | None
+    forked_from: ForkPoint | None
     archived: bool
     active_turn_id: str | None
     latest_turn_id: str | None
@@ -137,20 +140,54 @@ class PromptRow:
     source_line: int | None
 
 
-Row = ThreadRow | TurnRow | ItemRow | PromptRow
+@dataclass(frozen=True)
+class ApprovalRow:
+    """Something a turn may do only if somebody allows it: for the item `item_id`, or by itself.
+
+    `decided_by` is who answered, `note` what they said to it. `cancelled_reason` is there if nobody
+    needs an answer any more. `resolved_seq` is its end's, whichever it was.
+    """
+
+    thread_id: str
+    approval_id: str
+    turn_id: str
+    item_id: str | None
+    state: ApprovalState
+    summary: str
+    detail: Json | None
+    asked_by: str
+    decided_by: str | None
+    note: str | None
+    cancelled_reason: CancelReason | None
+    requested_seq: int
+    resolved_seq: int | None
+    requested_at: datetime
+    resolved_at: datetime | None
+    inferred: bool
+    source_line: int | None
+
+
+Row = ThreadRow | TurnRow | ItemRow | PromptRow | ApprovalRow
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadRows:
     """Everything the read models have of one thread.
 
-    Turns and items in the order they began, prompts in the order they were admitted.
+    Turns and items in the order they began, prompts in the order they were admitted, approvals in
+    the order they were asked for.
     """
 
     thread: ThreadRow | None
     turns: tuple[TurnRow, ...]
     items: tuple[ItemRow, ...]
     prompts: tuple[PromptRow, ...]
+    approvals: tuple[ApprovalRow, ...] = ()
+
+    @property
+    def open_approvals(self) -> tuple[ApprovalRow, ...]:
+        """Those that nobody has answered yet."""
+        return tuple(approval for approval in self.approvals if approval.state == "pending")
 
     @property
     def inbox(self) -> tuple[PromptRow, ...]:

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import singledispatch
 
+from domain.events.approval import ApprovalCancelled, ApprovalRequested, ApprovalResolved
 from domain.events.base import Event, TurnEvent
 from domain.events.item import ItemCompleted, ItemFailed, ItemInterrupted, ItemStarted
 from domain.events.prompt import (
     PromptAdmitted,
+    PromptEdited,
+    PromptMoved,
     PromptPromoted,
+    PromptRedelivered,
     PromptWithdrawn,
     QueueHeld,
     QueueReleased,
@@ -70,6 +74,8 @@ def _what(event: Event) -> str:
 @_what.register
 def _(event: ThreadCreated) -> str:
     source = f", imported from {event.origin.format}" if event.origin else ""
+    if event.forked_from:
+        source = f", forked from {event.forked_from.thread_id} at {event.forked_from.seq}"
     return f"thread created: {event.title or 'untitled'}{source}"
 
 
@@ -97,6 +103,23 @@ def _(event: PromptPromoted) -> str:
 def _(event: PromptWithdrawn) -> str:
     by = "taken back" if event.reason == "user" else "discarded by an interrupt"
     return f"prompt {event.input_id} {by}: {summarize(event.text)}"
+
+
+@_what.register
+def _(event: PromptEdited) -> str:
+    return f"prompt {event.input_id} edited: {event.summary}"
+
+
+@_what.register
+def _(event: PromptRedelivered) -> str:
+    way = f"is to steer turn {event.target_turn_id}" if event.target_turn_id else "is queued again"
+    return f"prompt {event.input_id} {way}"
+
+
+@_what.register
+def _(event: PromptMoved) -> str:
+    place = event.input_ids.index(event.input_id) + 1
+    return f"prompt {event.input_id} moved to place {place} of {len(event.input_ids)}"
 
 
 @_what.register
@@ -157,6 +180,22 @@ def _(event: ItemFailed) -> str:
 @_what.register
 def _(event: ItemInterrupted) -> str:
     return f"interrupted{_because(event.reason)}"
+
+
+@_what.register
+def _(event: ApprovalRequested) -> str:
+    return f"approval {event.approval_id} asked for: {event.summary}"
+
+
+@_what.register
+def _(event: ApprovalResolved) -> str:
+    return f"approval {event.approval_id} {event.decision}{_because(event.note)}"
+
+
+@_what.register
+def _(event: ApprovalCancelled) -> str:
+    why = {"interrupt": "an interrupt", "item": "the end of its item", "end": "the end of its turn"}
+    return f"approval {event.approval_id} cancelled by {why[event.reason]}"
 
 
 def _because(reason: str | None) -> str:

@@ -6,7 +6,7 @@ One thread is in memory at a time. The log itself (numbers, chains, laws) is ver
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -61,14 +61,6 @@ class ThreadComparison:
     def is_clean(self) -> bool:
         """Whether the tables say what the log says."""
         return not self.differences and self.problem is None
-
-
-def compare_threads(
-    thread_ids: Iterable[str], log: EventLog, reader: RowReader
-) -> Iterator[ThreadComparison]:
-    """Each of those threads, compared; errors of the store are raised."""
-    for thread_id in thread_ids:
-        yield compare_thread(thread_id, log, reader)
 
 
 def compare_thread(

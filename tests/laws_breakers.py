@@ -13,14 +13,19 @@ from typing import Final
 from domain.ports import Recorded
 from tests.domain.given import given
 from tests.domain.steps import (
+    answer,
     archive,
+    ask,
     compact,
     complete,
     edit,
+    edit_waiting,
     end_item,
     fail,
     interrupt,
+    move,
     queue,
+    redeliver,
     release,
     rollback,
     send_now,
@@ -47,12 +52,27 @@ STORY: Final = given(
     *(compact(), queue("G"), complete("compaction"), complete("G"), rollback(), edit("H")),
     *(queue("I"), queue("J"), queue("K"), fail("H"), fail("I"), fail("J")),
     *(release(), complete("K"), archive(), unarchive(), update("t")),
+    *(submit("L"), queue("M"), queue("N"), edit_waiting("M", "m"), move("N", "before", "M")),
+    *(queue("O"), redeliver("O", "steer"), steer("P"), redeliver("P", "queue"), take_steers("L")),
+    *(complete("L"), move("P", "first"), edit_waiting("P", "p"), withdraw("P"), complete("N")),
+    *(complete("M"), submit("V"), ask("V", "1"), answer("1"), start_item("V")),
+    *(ask("V", "2", "tool_call"), end_item("V"), ask("V", "3"), interrupt("V", "hold"), stop("V")),
+    *(submit("Z"), ask("Z", "4"), complete("Z")),
 )
 
 
 def story() -> History:
     """A legal history with nearly everything in it."""
     return STORY.world().history()
+
+
+def forked() -> History:
+    """The history of a fork, taken while a turn ran and prompts waited; and a prompt of its own."""
+    steps = (submit("A"), queue("B"), start_item("A"), complete("A"), queue("C"), steer("S"))
+    world = given(*steps).world()
+    world.service.fork("thr_1", new_thread_id="thr_fork", command_id="cmd_fork")
+    submit("Z", thread_id="thr_fork")(world)
+    return world.history("thr_fork")
 
 
 def repaired(history: Sequence[Recorded]) -> History:
@@ -111,3 +131,40 @@ def turn_of(history: Sequence[Recorded], name: str) -> str:
     """The turn that prompt opened."""
     found = history[find(history, "turn.started", input_id=f"inp_{name}")]
     return found.event.stream_id
+
+
+# ── One event lost, doubled, moved or changed ────────────────────────────────────────────────────
+
+
+def lost(name: str, **fields: object) -> Breaker:
+    return lambda history: without(history, find(history, name, **fields))
+
+
+def twice(name: str, **fields: object) -> Breaker:
+    return lambda history: doubled(history, find(history, name, **fields))
+
+
+def early(name: str, **fields: object) -> Breaker:
+    """The event before the one it follows."""
+    return lambda history: swapped(history, find(history, name, **fields) - 1)
+
+
+def says(name: str, change: dict[str, object], **fields: object) -> Breaker:
+    return lambda history: changed(history, find(history, name, **fields), **change)
+
+
+def turn_id(name: str, event: str, **fields: object) -> Breaker:
+    """The event names that turn instead of its own."""
+    return lambda history: changed(
+        history, find(history, event, **fields), turn_id=turn_of(history, name)
+    )
+
+
+def receipt(index: int, value: str | None) -> Breaker:
+    def breaker(history: History) -> History:
+        spoiled = list(history)
+        event = spoiled[index].event.model_copy(update={"receipt": value})
+        spoiled[index] = spoiled[index]._replace(event=event)
+        return spoiled
+
+    return breaker

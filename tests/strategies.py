@@ -36,9 +36,14 @@ Kind = Literal[
     "recover",
     "release",
     "withdraw",
+    "edit",
+    "redeliver",
+    "move",
     "compact",
     "edit_last_turn",
     "rollback",
+    "request_approval",
+    "resolve_approval",
     "start_item",
     "end_item",
     "record_item",
@@ -47,11 +52,14 @@ Kind = Literal[
     "unarchive",
 ]
 
+EVERY: Final[tuple[Kind, ...]] = get_args(Kind)
+
 # Kinds that come more often than once in a round, so that histories get somewhere.
 OFTEN: Final[tuple[Kind, ...]] = (
     *("submit",) * 3,
     *("finish",) * 8,
     *("take_steers", "interrupt", "start_item", "end_item", "compact", "release") * 2,
+    *("edit", "redeliver", "move", "request_approval", "request_approval", "resolve_approval"),
 )
 
 DELIVERIES: Final[tuple[Delivery | None, ...]] = (
@@ -106,16 +114,16 @@ class Call:
     @property
     def key(self) -> str | None:
         """What a retry repeats, for commands that have it."""
-        name = "command_id" if "command_id" in self.arguments else "input_id"
-        key = self.arguments.get(name)
+        names = ("command_id", "approval_id", "input_id")
+        key = next((self.arguments[name] for name in names if name in self.arguments), None)
         return key if isinstance(key, str) else None
 
 
-def moves(kinds: Sequence[Kind] = (*get_args(Kind), *OFTEN)) -> st.SearchStrategy[Move]:
+def moves(kinds: Sequence[Kind] = EVERY) -> st.SearchStrategy[Move]:
     """Random moves of those kinds; the chosen weights make about one in eight wrong on purpose."""
     return st.builds(
         Move,
-        kind=st.sampled_from(kinds),
+        kind=st.sampled_from((*kinds, *(kind for kind in OFTEN if kind in kinds))),
         pick=st.integers(0, 7),
         wrong=st.integers(0, 7).map(lambda number: number == 7),
         text=TEXTS,
@@ -165,7 +173,7 @@ def scripts(max_size: int = 40) -> st.SearchStrategy[list[Move]]:
 def _is_idle_talk(move: Move, thread: Thread) -> bool:
     """Whether the thread would refuse this or shrug: a prompt gets further, mostly."""
     match move.kind:
-        case "withdraw":
+        case "withdraw" | "edit" | "redeliver" | "move":
             return not thread.inbox
         case "release":
             return not held(thread.inbox)
@@ -173,6 +181,10 @@ def _is_idle_talk(move: Move, thread: Thread) -> bool:
             return thread.turn is not None or move.pick > 3
         case "end_item":
             return thread.turn is None or not thread.turn.open_items
+        case "request_approval" if move.pick % 2:
+            return thread.turn is None or not thread.turn.open_items
+        case "resolve_approval":
+            return thread.turn is None or not thread.turn.open_approvals
         case "unarchive":
             return not thread.archived
         case "compact" | "rollback" | "edit_last_turn":
@@ -198,6 +210,31 @@ def _arguments(move: Move, thread: Thread, number: int) -> dict[str, object]:
         "start_failed": {**turn, **command, "error": move.text},
         "release": {**command, "input_ids": _held(move, thread)},
         "withdraw": {**command, "input_id": _one_of(thread.inbox, move)},
+        "edit": {
+            **command,
+            "input_id": _one_of(thread.inbox, move),
+            "text": move.text,
+            "overrides": _overrides(move) if move.pick % 3 else None,
+        },
+        "redeliver": {
+            **command,
+            "input_id": _one_of(thread.inbox, move),
+            "delivery": "queue" if move.delivery == "queue" else "steer",
+        },
+        "move": {**command, **_place(move, thread)},
+        "request_approval": {
+            **turn,
+            "approval_id": f"appr_{number}",
+            "summary": move.text,
+            "item_id": _item_id(move, thread) if move.pick % 2 else None,
+            "detail": {"": move.text},
+        },
+        "resolve_approval": {
+            **command,
+            "approval_id": _approval_id(move, thread),
+            "decision": ("approved", "denied")[move.pick % 2],
+            "note": move.text,
+        },
         "compact": {**command, "reason": move.text},
         "rollback": {**command, "turns": 1 + move.pick // 3},
         "update": {**command, "settings": move.settings},
@@ -210,11 +247,25 @@ def _arguments(move: Move, thread: Thread, number: int) -> dict[str, object]:
 def _item(move: Move, thread: Thread) -> dict[str, object]:
     detail: dict[str, object] = {"name": move.text, "nested": [{"": move.text}, None, 1.5]}
     if move.kind == "end_item":
-        still_open = thread.turn.open_items if thread.turn and not move.wrong else ()
-        item_id = still_open[move.pick % len(still_open)].item_id if still_open else "item_9"
+        item_id = _item_id(move, thread)
         ends = ("completed", "failed", "interrupted")
         return {"item_id": item_id, "end": ends[move.pick % 3], "text": move.text, "result": detail}
     return {"kind": KINDS[move.pick % len(KINDS)], "summary": move.text, "detail": detail}
+
+
+def _item_id(move: Move, thread: Thread) -> str:
+    if thread.turn is None or move.wrong or not thread.turn.open_items:
+        return "item_9"
+    # Those that wait for an approval come first, as that is when more can happen to them.
+    asking = {approval.item_id for approval in thread.turn.open_approvals}
+    still_open = [item.item_id for item in thread.turn.open_items]
+    still_open.sort(key=lambda item_id: item_id not in asking)
+    return still_open[move.pick // 2 % len(still_open)]
+
+
+def _approval_id(move: Move, thread: Thread) -> str:
+    waiting = thread.turn.open_approvals if thread.turn and not move.wrong else ()
+    return waiting[move.pick % len(waiting)].approval_id if waiting else "appr_9999"
 
 
 def _overrides(move: Move) -> Overrides:
@@ -234,6 +285,14 @@ def _turn_id(move: Move, thread: Thread) -> str:
 
 def _one_of(inbox: Inbox, move: Move) -> str:
     return inbox[move.pick % len(inbox)].input_id if inbox and not move.wrong else "inp_9999"
+
+
+def _place(move: Move, thread: Thread) -> dict[str, object]:
+    """Where a waiting prompt is to stand; relative to another one, or by mistake to itself."""
+    place = ("first", "last", "before", "after")[move.pick % 4]
+    other = replace(move, pick=3 * move.pick + len(move.text), wrong=False)
+    anchor = _one_of(thread.inbox, other) if place in ("before", "after") else None
+    return {"input_id": _one_of(thread.inbox, move), "place": place, "anchor_id": anchor}
 
 
 def _held(move: Move, thread: Thread) -> list[str] | None:

@@ -33,8 +33,11 @@ EMBEDDED_SETTINGS: Final = {"max_connections": "300"}
 _LEFT_BEHIND: Final = """
     SELECT d.datname FROM pg_database d
     WHERE d.datname ~ %s
-      AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.application_name = d.datname)
-      AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = d.datname)
+      AND NOT EXISTS (
+          SELECT FROM pg_stat_activity a
+          WHERE a.backend_type = 'client backend'
+            AND (a.application_name = d.datname OR a.datname = d.datname)
+      )
 """
 
 

@@ -18,7 +18,7 @@ from adapters.settings import Settings
 from adapters.system import SystemClock, SystemEntropy
 from adapters.threads import CachedThreads
 from domain.execution import Execution
-from domain.ports import EventLog, Recorded, Uncommitted
+from domain.ports import EventLog, Fence, Recorded, Uncommitted
 from domain.service import ThreadService
 from projections.follow import Follower
 from projections.ports import Step
@@ -127,9 +127,15 @@ class _TimedLog:
         self.read_thread = log.read_thread
         self.read_command = log.read_command
 
-    def append(self, entries: Sequence[Uncommitted], *, expected_seq: int) -> tuple[Recorded, ...]:
+    def append(
+        self,
+        entries: Sequence[Uncommitted],
+        *,
+        expected_seq: int,
+        fence: Fence | None = None,
+    ) -> tuple[Recorded, ...]:
         asked = time.monotonic()
-        recorded = self._log.append(entries, expected_seq=expected_seq)
+        recorded = self._log.append(entries, expected_seq=expected_seq, fence=fence)
         now = time.monotonic()
         self._commits.append(Commit(recorded[0].position, recorded[-1].position, asked, now))
         return recorded

@@ -1,6 +1,7 @@
 """Loading and folding one long thread, as `turnlog replay` does.
 
-Beside it: fetching the same rows with psycopg, and doing nothing with them.
+Beside it: fetching the same rows with psycopg, and doing nothing with them. Once in full, and once
+as a replay reads them: only the columns it needs, as they come in.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from adapters.bench.scene import Scene
 from adapters.composition import open_turnlog
 from adapters.postgres.connection import Connection, connect
 from adapters.postgres.queries import load_queries
+from adapters.postgres.rows import rows_of_thread
 from domain.thread import Thread, fold
 from projections.replay import replay
 
@@ -49,6 +51,7 @@ def run(scene: Scene, scale: Scale, *, quick: bool) -> Report:
             log = turnlog.log
             actions: dict[str, Callable[[], object]] = {
                 "fetch": _fetch(connection, thread_id, scale.events),
+                "fetch_sparing": _fetch_sparing(connection, thread_id, scale.events),
                 "load": lambda: log.read_thread(thread_id),
                 "replay": lambda: replay(log.read_thread(thread_id)),
                 "fold": lambda: fold(
@@ -61,11 +64,12 @@ def run(scene: Scene, scale: Scale, *, quick: bool) -> Report:
                         took.setdefault(name, []).append(_seconds(action))
     report = Report("replay", quick)
     for name, seconds in took.items():
-        told = report.baselines if name == "fetch" else report.figures
+        told = report.baselines if name.startswith("fetch") else report.figures
         told[f"{name}_ms"] = Measure.of([one * 1000 for one in seconds], "ms")
     rates = [scale.events / seconds for seconds in took["replay"]]
     report.figures["replay_events_per_s"] = Measure.of(rates, "events/s")
     report.compare("replay_vs_fetch", took["replay"], took["fetch"])
+    report.compare("replay_vs_fetch_sparing", took["replay"], took["fetch_sparing"])
     report.compare("fold_vs_fetch", took["fold"], took["fetch"])
     return scene.finish(report, clients=1, events=scale.events, rounds=scale.rounds)
 
@@ -77,6 +81,14 @@ def _fetch(connection: Connection, thread_id: str, events: int) -> Callable[[], 
     def fetch() -> None:
         rows = connection.cursor(binary=True).execute(query, values, prepare=False).fetchall()
         assert len(rows) == events
+
+    return fetch
+
+
+def _fetch_sparing(connection: Connection, thread_id: str, events: int) -> Callable[[], object]:
+    def fetch() -> None:
+        with rows_of_thread(connection, thread_id, after_seq=0, upto_seq=None) as rows:
+            assert len(list(rows)) == events
 
     return fetch
 

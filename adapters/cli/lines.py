@@ -19,10 +19,12 @@ _STYLES: Final = {
     "turn.interrupt_requested": "yellow",
     "item.failed": "red",
     "item.interrupted": "yellow",
+    "approval.requested": "yellow",
+    "approval.cancelled": "dim",
 }
 _ENDS: Final = {"turn completed": "green", "turn failed": "red", "turn interrupted": "yellow"}
 # Ids that we minted begin alike, with the time; the end is what tells them apart.
-_MINTED: Final = re.compile(r"\b(thr|turn|inp|item|cmd)_[0-9a-f]{26}([0-9a-f]{6})\b")
+_MINTED: Final = re.compile(r"\b(thr|turn|inp|item|appr|cmd)_[0-9a-f]{26}([0-9a-f]{6})\b")
 
 
 def short_ids(text: str) -> str:
@@ -36,7 +38,7 @@ def line_of(entry: TimelineEntry) -> tuple[str, str, int]:
     style = _STYLES.get(entry.type, "")
     if entry.type == "turn.completed":
         style = next((s for end, s in _ENDS.items() if text.startswith(end)), "")
-    inside = entry.type.startswith("item.") or entry.type in (
+    inside = entry.type.startswith(("item.", "approval.")) or entry.type in (
         "turn.steered",
         "turn.interrupt_requested",
     )

@@ -22,7 +22,7 @@ from projections.timeline import timeline
 
 POLL_SECONDS = 1.0
 PAGE = 500  # entries
-JOIN_SECONDS = 5.0
+JOIN_SECONDS = 30.0
 
 _SPEECH = ("agent_message", "reasoning", "status")
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Final
 from adapters.cli.failures import UsageProblem
 from adapters.cli.reads import caught_up
 from adapters.cli.words import listed, printable
-from domain.errors import PromptNotWaiting, Refused, ThreadNotFound
+from domain.errors import PromptNotWaiting, Refused, ThreadNotFound, TurnNotFound
+from domain.events.approval import ApprovalResolved
+from domain.events.thread import ThreadCreated
+from domain.events.turn import TurnStarted
 
 if TYPE_CHECKING:
     from adapters.composition import Turnlog
@@ -24,6 +27,10 @@ class NoActiveTurn(Refused):
     """Thread {thread_id} has no running turn."""
 
 
+class NothingAsked(Refused):
+    """Thread {thread_id} asks for no approval."""
+
+
 class AmbiguousId(Refused):
     """{text} could be {candidates}. Give more of it."""
 
@@ -36,9 +43,8 @@ def find_thread(text: str, log: Turnlog) -> str:
     _check("THREAD", text)
     if text == LAST:
         caught_up(log)
-        latest = log.list_threads(everything=False, limit=1) or log.list_threads(
-            everything=True, limit=1
-        )
+        rows = log.rows
+        latest = rows.threads(limit=1, archived=False, imported=False) or rows.threads(limit=1)
         if not latest:
             raise NoThreads
         return latest[0].thread_id
@@ -46,6 +52,16 @@ def find_thread(text: str, log: Turnlog) -> str:
     if not found:
         raise ThreadNotFound(thread_id=text)
     return _only(text, found)
+
+
+def find_parent(text: str, log: Turnlog, key: str | None = None) -> str:
+    """The thread to fork. `key` is as in `find_turn`: the last thread may be the fork by now."""
+    for recorded in log.log.read_command(key) if key is not None else ():
+        if isinstance(recorded.event, ThreadCreated) and recorded.event.forked_from:
+            parent = recorded.event.forked_from.thread_id
+            if text == LAST or parent.startswith(_with_prefix("thr_", text)):
+                return parent
+    return find_thread(text, log)
 
 
 def find_turn(text: str | None, thread_id: str, log: Turnlog, key: str | None = None) -> str:
@@ -68,10 +84,52 @@ def find_turn(text: str | None, thread_id: str, log: Turnlog, key: str | None = 
     return turn.turn_id
 
 
-def find_prompt(text: str, thread_id: str, log: Turnlog) -> str:
-    """The waiting prompt that is meant; one that does not wait (any more) by its whole id."""
+def find_past_turn(text: str, thread_id: str, log: Turnlog) -> str:
+    """A turn of the thread that has begun at any time; `TurnNotFound`, `AmbiguousId`."""
+    _check("TURN", text)
+    whole = _with_prefix("turn_", text)
+    events = (entry.event for entry in log.execution.history(thread_id))
+    begun = [event.turn_id for event in events if isinstance(event, TurnStarted)]
+    found = [turn_id for turn_id in begun if turn_id.startswith(whole)]
+    if not found:
+        raise TurnNotFound(thread_id=thread_id, turn_id=text)
+    return _only(text, found)
+
+
+def find_approval(text: str | None, thread_id: str, log: Turnlog, key: str | None = None) -> str:
+    """The approval that is meant: the open one named, or else the only one that is open.
+
+    `key` is the id of a command that may be a retry: then it is the one that was answered then.
+    """
+    if key is not None:
+        for recorded in log.log.read_command(key):
+            if isinstance(recorded.event, ApprovalResolved):
+                return recorded.event.approval_id
+    turn = log.service.thread(thread_id).turn
+    waiting = [approval.approval_id for approval in turn.open_approvals] if turn else []
+    if text is None:
+        if not waiting:
+            raise NothingAsked(thread_id=thread_id)
+        if len(waiting) > 1:
+            raise AmbiguousId(text="The approval", candidates=listed(waiting, SHOWN_CANDIDATES))
+        return waiting[0]
+    _check("APPROVAL", text)
+    whole = _with_prefix("appr_", text)
+    found = [approval_id for approval_id in waiting if approval_id.startswith(whole)]
+    return _only(text, found) if found else whole
+
+
+def find_prompt(text: str, thread_id: str, log: Turnlog, key: str | None = None) -> str:
+    """The waiting prompt that is meant; one that does not wait (any more) by its whole id.
+
+    `key` is the id of a command that may be a retry: then it is the prompt it was about then.
+    """
     _check("PROMPT", text)
     whole = _with_prefix("inp_", text)
+    for recorded in log.log.read_command(key) if key is not None else ():
+        input_id = getattr(recorded.event, "input_id", None)
+        if input_id is not None and input_id.startswith(whole):
+            return str(input_id)
     waiting = [prompt.input_id for prompt in log.service.thread(thread_id).inbox]
     found = [input_id for input_id in waiting if input_id.startswith(whole)]
     if found:
@@ -82,7 +140,7 @@ def find_prompt(text: str, thread_id: str, log: Turnlog) -> str:
 
 
 def _only(text: str, found: list[str]) -> str:
-    whole = [one for one in found if one.removeprefix("thr_").removeprefix("inp_") == text]
+    whole = [one for one in found if one.partition("_")[2] == text]
     if text in found or whole:
         return text if text in found else whole[0]
     if len(found) > 1:
@@ -95,8 +153,8 @@ def _with_prefix(prefix: str, text: str) -> str:
 
 
 def _check(what: str, text: str) -> None:
-    other = ("thr_", "turn_", "inp_", "item_", "cmd_")
-    mine = {"THREAD": "thr_", "TURN": "turn_", "PROMPT": "inp_"}[what]
+    other = ("thr_", "turn_", "inp_", "item_", "cmd_", "appr_")
+    mine = {"THREAD": "thr_", "TURN": "turn_", "PROMPT": "inp_", "APPROVAL": "appr_"}[what]
     if not text or len(text) > 200 or not text.isascii() or not text.isprintable() or " " in text:
         shown = printable(text[:40])
         raise UsageProblem(f"Invalid value for '{what}': {shown!r} is not the beginning of an id.")

@@ -111,6 +111,12 @@ class Screen:
         """One line for people, cut off like `cut`, with a dim beginning."""
         if self.as_json:
             return
+        console = self._console(sys.stdout)
+        if not console.is_terminal and console.width == _UNLIMITED_WIDTH:
+            # What it would come to, without what it costs: there may be many thousands.
+            with self._writing():
+                _write(f"{prefix}{printable(text)}".rstrip() + "\n")
+            return
         from rich.text import Text
 
         self.show(Text.assemble((prefix, "dim"), (printable(text), style)), cut=True)

@@ -39,6 +39,15 @@ def session(screen: Screen) -> Iterator[Turnlog]:
 
 
 @contextlib.contextmanager
+def thread_session(screen: Screen, thread: str) -> Iterator[tuple[Turnlog, str]]:
+    """The same, with the id of the thread that `thread` names; see `references.find_thread`."""
+    from adapters.cli.references import find_thread
+
+    with session(screen) as log:
+        yield log, find_thread(thread, log)
+
+
+@contextlib.contextmanager
 def database_session(screen: Screen, settings: Settings | None = None) -> Iterator[OpenDatabase]:
     """The database alone, whatever is in it."""
     from adapters.composition import open_database

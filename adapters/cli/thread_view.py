@@ -12,7 +12,7 @@ from adapters.cli.screen import Screen
 from adapters.cli.words import ago, count, duration, one_line, printable, short_thread
 
 if TYPE_CHECKING:
-    from projections.rows import ItemRow, PromptRow, ThreadRow, ThreadRows, TurnRow
+    from projections.rows import ApprovalRow, ItemRow, PromptRow, ThreadRow, ThreadRows, TurnRow
 
 LABELS: Final = {
     "user_message": "you",
@@ -38,6 +38,7 @@ def document(rows: ThreadRows) -> dict[str, object]:
         "items": [asdict(item) for item in rows.items],
         "prompts": [asdict(prompt) for prompt in rows.prompts],
         "inbox": [prompt.input_id for prompt in rows.inbox],
+        "approvals": [asdict(approval) for approval in rows.approvals],
     }
 
 
@@ -77,7 +78,11 @@ def tell_thread(
     if thread.origin is not None:
         file = f" ({thread.origin.file_name})" if thread.origin.file_name else ""
         screen.say(f"imported from {thread.origin.format}{file}", "dim")
+    if thread.forked_from is not None:
+        origin = thread.forked_from
+        screen.say(f"forked from {origin.thread_id} at {origin.seq}", "dim")
     _tell_turns(rows, screen, now, turns, full=full)
+    _tell_approvals(rows.open_approvals, thread.thread_id, screen)
     _tell_inbox(rows.inbox, thread.thread_id, screen)
 
 
@@ -153,6 +158,18 @@ def _answer(item: ItemRow) -> str:
     if item.kind in SPEECH or not item.text or item.text == item.summary:
         return ""
     return f" → {one_line(item.text)}"
+
+
+def _tell_approvals(approvals: Sequence[ApprovalRow], thread_id: str, screen: Screen) -> None:
+    if not approvals:
+        return
+    screen.say()
+    screen.say(f"Waits for an answer: {count(len(approvals), 'approval')}", "bold")
+    for approval in approvals:
+        screen.cut(f"“{one_line(approval.summary)}”", "yellow", indent=2)
+        screen.cut(approval.approval_id, "dim", indent=5)
+    one = "" if len(approvals) == 1 else " APPROVAL"
+    screen.say(f"To answer: turnlog approve {short_thread(thread_id)}{one} [--deny]", "dim")
 
 
 def _tell_inbox(inbox: Sequence[PromptRow], thread_id: str, screen: Screen) -> None:

@@ -15,7 +15,6 @@ message, `{steers}` the steers so far, `{messages}` how many messages the contex
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
@@ -224,18 +223,6 @@ class Script(Part):
 
 ECHO: Final = Script(name="echo")
 """Repeats the prompt, and acknowledges steers."""
-
-
-def load_script(path: Path) -> Script:
-    """The script in that file; `InvalidScript` says what is wrong with it, and where."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise InvalidScript(source=path, problems=f"it cannot be read ({why}).") from None
-    except UnicodeDecodeError:
-        raise InvalidScript(source=path, problems="it is not UTF-8 text.") from None
-    return parse_script(text, str(path))
 
 
 def parse_script(text: str, source: str) -> Script:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Lock
+from threading import RLock
 from typing import Final
 
 from adapters import codec
@@ -27,15 +27,18 @@ class _Held:
 
 
 class MemoryLeases:
-    """Leases that live as long as this object, by the clock given. Safe to use from threads."""
+    """Leases that live as long as this object, by the clock given. Safe to use from threads.
+
+    Whoever has the `lock` in hand sees them stand still: none is taken, renewed or given back.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = Lock()
+        self.lock = RLock()
         self._held: dict[str, _Held] = {}
 
     def acquire(self, turn_id: str, thread_id: str, holder: str, seconds: float) -> Lease | None:
-        with self._lock:
+        with self.lock:
             now, before = self._clock.now(), self._held.get(turn_id)
             if before is not None and before.expires_at > now:
                 return None
@@ -44,7 +47,7 @@ class MemoryLeases:
         return Lease(turn_id, thread_id, holder, token, seconds)
 
     def renew(self, lease: Lease, seconds: float) -> bool:
-        with self._lock:
+        with self.lock:
             now = self._clock.now()
             if not self._is_ours(lease, now):
                 return False
@@ -52,13 +55,13 @@ class MemoryLeases:
             return True
 
     def release(self, lease: Lease) -> None:
-        with self._lock:
+        with self.lock:
             now = self._clock.now()
             if self._is_ours(lease, now):
                 self._extend(lease, now)
 
     def find(self, turn_id: str) -> Lease | None:
-        with self._lock:
+        with self.lock:
             held = self._held.get(turn_id)
             if held is None:
                 return None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event, RLock
 from uuid import UUID
 
+from adapters.memory.leases import MemoryLeases
 from adapters.recorder import LogRecorder
 from adapters.records import (
     FIRST_HASH,
     MAX_EVENT_BYTES,
     DuplicateCommand,
+    LeaseNotHeld,
     LogEntry,
     LogRecord,
     SeqConflict,
@@ -23,6 +26,7 @@ from adapters.records import (
     as_entry,
     chain_hash,
 )
+from domain.ports import Fence
 
 
 def utc_now() -> datetime:
@@ -31,13 +35,21 @@ def utc_now() -> datetime:
 
 
 class MemoryLogRecorder(LogRecorder):
-    """A log that lives as long as this object. Safe to use from several threads."""
+    """A log that lives as long as this object. Safe to use from several threads.
+
+    Fences are checked against `leases`; without any, nobody has a lease.
+    """
 
     def __init__(
-        self, *, max_event_bytes: int = MAX_EVENT_BYTES, clock: Callable[[], datetime] = utc_now
+        self,
+        *,
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        clock: Callable[[], datetime] = utc_now,
+        leases: MemoryLeases | None = None,
     ) -> None:
         self.max_event_bytes = max_event_bytes
         self._clock = clock
+        self._leases = leases
         # Reentrant, for the process recorder holds it around an append and its tracking.
         self._lock = RLock()
         self._log: list[LogEntry] = []
@@ -46,10 +58,16 @@ class MemoryLogRecorder(LogRecorder):
         self._commands: defaultdict[str, list[LogEntry]] = defaultdict(list)
         self._listeners: set[Event] = set()
 
-    def write(self, records: Sequence[LogRecord], expected_seq: int | None = None) -> Written:
-        with self._lock:
+    def write(
+        self,
+        records: Sequence[LogRecord],
+        expected_seq: int | None = None,
+        fence: Fence | None = None,
+    ) -> Written:
+        with self._lock, self._standing_leases():
             self._check_commands(records)
             self._check_seq(records[0].thread_id, expected_seq)
+            self._check_lease(fence)
             self._check_versions(records)
             entries = self._store(records)
             listeners = list(self._listeners)
@@ -73,6 +91,25 @@ class MemoryLogRecorder(LogRecorder):
         actual = len(self._threads.get(thread_id, ()))
         if expected_seq is not None and expected_seq != actual:
             raise SeqConflict(thread_id=thread_id, expected=expected_seq, actual=actual)
+
+    @contextmanager
+    def _standing_leases(self) -> Iterator[None]:
+        """None passes on between the check and the moment when the events can be read."""
+        if self._leases is None:
+            yield
+            return
+        with self._leases.lock:
+            yield
+
+    def _check_lease(self, fence: Fence | None) -> None:
+        if fence is None:
+            return
+        last = None if self._leases is None else self._leases.find(fence.turn_id)
+        lives = last is not None and last.seconds_left > 0
+        running = last.token if last is not None and lives else None
+        if running != fence.token:
+            actual = None if last is None else last.token
+            raise LeaseNotHeld(turn_id=fence.turn_id, token=fence.token, actual=actual)
 
     def _check_versions(self, records: Iterable[LogRecord]) -> None:
         heads: dict[str, tuple[int, str]] = {}  # stream → version and thread, as they would be

@@ -1,4 +1,4 @@
-"""One batch of appends as the parameters of append_v1, and its result as an outcome for each.
+"""One batch of appends as the parameters of append_v2, and its result as an outcome for each.
 
 Not psycopg's lists: it would spend 1 to 2 µs on every element, which for a batch is longer than the
 database needs to write it.
@@ -19,12 +19,15 @@ from adapters.postgres.queries import load_queries
 from adapters.records import (
     AppendRefused,
     DuplicateCommand,
+    LeaseBeingTaken,
+    LeaseNotHeld,
     LogRecord,
     SeqConflict,
     VersionConflict,
     Written,
     WrongThread,
 )
+from domain.ports import Fence
 
 APPEND_BATCH: Final = load_queries("log.sql")["append_batch"]
 
@@ -49,12 +52,14 @@ class Append:
     """What a caller wants written as one, or not at all.
 
     With `move` a follower's position grows in the same transaction. Such an append cannot share a
-    transaction with others, so it is a batch of its own.
+    transaction with others, so it is a batch of its own. With `fence` it is written only while the
+    turn's lease is as that asks.
     """
 
     records: Sequence[LogRecord]
     expected_seq: int | None = None
     move: Move | None = None
+    fence: Fence | None = None
 
 
 class TextArray:
@@ -71,6 +76,9 @@ class TextArray:
             data = item if isinstance(item, bytes) else item.encode()
             parts += _LENGTH(len(data)), data
         self.encoded = b"".join(parts)
+
+
+_NO_FENCES: Final = {"turns": TextArray(()), "turn": "{}", "lease_tokens": "{}"}
 
 
 class TextArrayDumper(Dumper):
@@ -135,6 +143,19 @@ def _parameters(token: str, appends: Sequence[Append]) -> Mapping[str, object]:
         "threads": TextArray(list(threads)),
         "streams": TextArray(list(streams)),
         "commands": TextArray(list(commands)),
+        **_fences(appends),
+    }
+
+
+def _fences(appends: Sequence[Append]) -> Mapping[str, object]:
+    fences = [append.fence for append in appends]
+    if not any(fences):
+        return _NO_FENCES
+    turns = _Numbers()
+    return {
+        "turn": _ints([None if fence is None else turns[fence.turn_id] for fence in fences]),
+        "lease_tokens": _ints([None if fence is None else fence.token for fence in fences]),
+        "turns": TextArray(list(turns)),
     }
 
 
@@ -167,12 +188,16 @@ def _refusal(why: str, append: Append, record: LogRecord, actual: int | None) ->
             return DuplicateCommand(command_id=record.command_id)
         case "seq":
             return SeqConflict(thread_id=thread_id, expected=append.expected_seq, actual=actual)
+        case "gate" if (fence := append.fence) is not None:
+            return LeaseBeingTaken(turn_id=fence.turn_id)
+        case "lease" if (fence := append.fence) is not None:
+            return LeaseNotHeld(turn_id=fence.turn_id, token=fence.token, actual=actual)
         case "version":
             version = record.originator_version
             return VersionConflict(stream_id=stream_id, version=version, actual=actual)
         case "thread":
             return WrongThread(stream_id=stream_id, thread_id=thread_id)
-    raise ValueError(f"append_v1 refused an append for an unknown reason: {why}")
+    raise ValueError(f"append_v2 refused an append for an unknown reason: {why}")
 
 
 Outcome = Written | Exception

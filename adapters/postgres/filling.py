@@ -11,6 +11,7 @@ that position, like any others, and are moved on step by step.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -26,7 +27,14 @@ from adapters.postgres.errors import reason
 from adapters.postgres.queries import load_queries
 from adapters.postgres.stepping import BLAMES_EVENTS, TableSession
 from projections.errors import RangeRejected
-from projections.registry import FILL_STEPS, load_fill, load_indexes, load_part
+from projections.registry import (
+    FILL_STEPS,
+    load_fill,
+    load_indexes,
+    load_part,
+    load_types,
+    steps_for,
+)
 
 QUERIES: Final = load_queries("rebuild.sql")
 
@@ -42,6 +50,7 @@ _FILL_SETTINGS: Final = {
     "enable_bitmapscan": "on",
     "enable_hashjoin": "on",
     "enable_nestloop": "off",
+    "enable_sort": "off",  # for what is grouped, the same
     "max_parallel_workers_per_gather": "0",  # the cores are busy with other parts
 }
 # Looking for a part's events page by page is half the work of doing it event by event.
@@ -49,6 +58,15 @@ _SEARCH_SETTINGS: Final = {**_FILL_SETTINGS, "enable_indexscan": "off"}
 SESSION_SETTINGS: Final = {"temp_buffers": "64MB"}
 _INDEX_SETTINGS: Final = {"maintenance_work_mem": "256MB"}
 _WHY: Final = "they do not fit together"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many events of each of those types the log has up to a position."""
+
+    upto: int = 0
+    types: Sequence[str] = ()
+    numbers: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +108,13 @@ def tasks(connection: Connection) -> list[Task]:
     return [Task(*row) for row in connection.execute(QUERIES["select_work"], prepare=False)]
 
 
+def counted(connection: Connection, planned: Sequence[Task]) -> Counted:
+    """What was filled, when all is done."""
+    row = connection.execute(QUERIES["select_counts"], prepare=False).fetchone()
+    assert row is not None
+    return Counted(end(planned), *row)
+
+
 def events_done(planned: Sequence[Task]) -> int:
     """How much is done, in events."""
     done = sum(task.weight for task in planned if task.is_done)
@@ -103,6 +128,16 @@ def end(planned: Sequence[Task]) -> int:
 
 class _FillSession(TableSession):
     settings: ClassVar = {**TableSession.settings, **SESSION_SETTINGS}
+
+    def _connect(self) -> Connection:
+        connection = super()._connect()
+        try:
+            for statement in load_types():
+                connection.execute(statement, prepare=False)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 class Filling:
@@ -157,35 +192,42 @@ class Filling:
         session = self._free.get()
         try:
             with session.connection() as connection, connection.transaction():
-                events, taken = _work(connection, task)
-                values = {"number": task.number, "events": events, "taken": taken}
-                noted = connection.execute(QUERIES["finish_work"], values).fetchone()
+                events, taken, counts = _work(connection, task)
+                values = {"events": events, "taken": taken, "counts": counts}
+                noted = connection.execute(
+                    QUERIES["finish_work"], {"number": task.number, **values}
+                ).fetchone()
                 assert noted is not None, "the rebuild is claimed, so nobody else does it"
                 return replace(task, events=events, taken=taken)
         finally:
             self._free.put(session)
 
 
-def _work(connection: Connection, task: Task) -> tuple[int, int]:
-    """How many events there are for the task, and how many of them it has taken."""
+def _work(connection: Connection, task: Task) -> tuple[int, int, str | None]:
+    """How many events there are for the task, how many of them it has taken, and, if it is to fill,
+    how many there are of each type (as JSON)."""
     with _blaming_events(task):
         if task.statement is not None:
             _set(connection, _INDEX_SETTINGS)
             connection.execute(task.statement, prepare=False)
-            return 0, 0
+            return 0, 0, None
         positions = {"after": Int8(task.after), "upto": Int8(task.upto)}
         part = {"first": task.first, "last": task.last, **positions}
         if task.phase == "finish":
             connection.execute(load_fill("waiting"), part, prepare=False)
             events = task.events or 0
-            return events, _apply(connection, task, "context", part)[0] if events else 0
+            return events, _apply(connection, task, "context", part)[0] if events else 0, None
         _set(connection, _SEARCH_SETTINGS)
         # What each of the statements reads is looked for only once.
         take = f"CREATE TEMPORARY TABLE part ON COMMIT DROP AS {load_part()}"
         connection.execute(take.encode(), part, prepare=False)
         _set(connection, {**_FILL_SETTINGS, "enable_indexscan": "on"})
-        answers = [_apply(connection, task, name, part) for name in FILL_STEPS]
-        return answers[-1][-1], sum(answer[0] for answer in answers)
+        counted = connection.execute(QUERIES["count_part"], prepare=False).fetchone()
+        assert counted is not None
+        about = steps_for(json.loads(counted[0]))
+        names = [name for name in FILL_STEPS if name in about]
+        answers = [_apply(connection, task, name, part) for name in names]
+        return answers[-1][-1], sum(answer[0] for answer in answers), counted[0]
 
 
 def _apply(

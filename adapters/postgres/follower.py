@@ -8,6 +8,7 @@ from typing import Final
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.names import CHANNEL
+from adapters.postgres.rebuild import LOCK_NAME as REBUILD_LOCK_NAME
 from adapters.postgres.stepping import QUERIES, TableSession
 from projections.errors import ReadModelsMissing
 from projections.ports import ReadModelStatus
@@ -36,6 +37,12 @@ class PostgresFollowerSession(TableSession):
             connection.execute(f"LISTEN {CHANNEL}")
             self._leading = connection
             return True
+
+    def is_led(self) -> bool:
+        """Whether another session follows, or rebuilds: then the tables may move on by it."""
+        names = [self._lock, REBUILD_LOCK_NAME.format(schema=self.database.schema)]
+        row = self._one("select_is_locked", names=names)
+        return row is not None and bool(row[0])
 
     def stand_aside(self) -> None:
         """Give up the lead, if this session has it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 COMPATIBILITY_TABLE = "schema_compatibility"
+
+LOCK_NOT_AVAILABLE = "55P03"
+# Each waits at most the LOCK_TIMEOUT of `migrations/env.py`.
+LOCK_ATTEMPTS = 20
+LOCK_PAUSE_SECONDS = 1.0
 
 State = Literal["empty", "behind", "current", "compatible", "newer"]
 
@@ -127,13 +133,19 @@ def _run_alembic(direction: Literal["upgrade", "downgrade"], database: Database,
     from sqlalchemy.exc import DBAPIError
 
     run = command.upgrade if direction == "upgrade" else command.downgrade
-    try:
-        run(alembic_config(database), to)
-    except DBAPIError as error:
-        cause = error.orig
-        raise _failed(database, cause if cause is not None else error) from error
-    except CommandError as error:
-        raise _failed(database, error) from error
+    for attempts_left in reversed(range(LOCK_ATTEMPTS)):
+        try:
+            run(alembic_config(database), to)
+        except DBAPIError as error:
+            cause = error.orig
+            # Whoever uses the table may do so for long, and behind us all others wait for it.
+            if not attempts_left or getattr(cause, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise _failed(database, cause if cause is not None else error) from error
+        except CommandError as error:
+            raise _failed(database, error) from error
+        else:
+            return
+        time.sleep(LOCK_PAUSE_SECONDS)
 
 
 def _failed(database: Database, cause: BaseException) -> StoreError:

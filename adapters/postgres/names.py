@@ -8,16 +8,16 @@ CHANNEL: Final = "turnlog"
 """NOTIFY channel of the log; the payload is its last position."""
 
 SQLSTATE_FENCED: Final = "TL002"
-"""Raised by append_v1 for a batch that was given up."""
+"""Raised by the append functions for a batch that was given up."""
 SQLSTATE_WRONG_ISOLATION: Final = "TL003"
-"""Raised by append_v1 in a transaction that is not READ COMMITTED."""
+"""Raised by the append functions in a transaction that is not READ COMMITTED."""
 
 LOG_PRIMARY_KEY: Final = "log_pkey"
 LOG_SEQ_KEY: Final = "log_seq_key"
 LOG_VERSION_KEY: Final = "log_version_key"
 LOG_RECEIPT_KEY: Final = "log_receipt_key"
 LOG_KEYS: Final = frozenset({LOG_PRIMARY_KEY, LOG_SEQ_KEY, LOG_VERSION_KEY, LOG_RECEIPT_KEY})
-"""What append_v1 takes care of, so that a violation means the log and its head disagree."""
+"""What the append functions see to, so that a violation means the log and its head disagree."""
 
 LOG_DATA_CHECK: Final = "log_data_check"
 LOG_NAMES_CHECK: Final = "log_names_check"

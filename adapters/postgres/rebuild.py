@@ -12,12 +12,13 @@ from typing import Final
 
 import psycopg
 from psycopg import sql
+from psycopg.types.numeric import Int8
 
 from adapters.postgres import filling, swap
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.errors import reason
-from adapters.postgres.filling import PART_EVENTS, WORK_TABLE, Filling
+from adapters.postgres.filling import PART_EVENTS, WORK_TABLE, Counted, Filling
 from adapters.postgres.read_models import read_thread
 from adapters.postgres.stepping import QUERIES, TableSession
 from projections.errors import (
@@ -49,6 +50,7 @@ class PostgresRebuildSession(TableSession):
         super().__init__(database, database.schema + SUFFIX)
         self._jobs, self._part_events = jobs, part_events
         self._live = database.schema
+        self._counted = Counted()
         self._lock = LOCK_NAME.format(schema=database.schema)
 
     def claim(self) -> None:
@@ -89,10 +91,12 @@ class PostgresRebuildSession(TableSession):
             filling_.run(planned, tell)
         with self.connection() as connection, connection.transaction():
             connection.execute(QUERIES["finish_step"], {"upto": filling.end(planned)})
+            self._counted = filling.counted(connection, planned)
             connection.execute(filling.QUERIES["drop_work"], prepare=False)
 
     def start_over(self) -> None:
         """Make the tables anew, to be filled step by step."""
+        self._counted = Counted()
         with self.connection() as connection, connection.transaction():
             self._make_schema(connection, anew=self._relations(connection) is not None)
             connection.execute(load_sql("tables"), prepare=False)
@@ -104,18 +108,10 @@ class PostgresRebuildSession(TableSession):
             if self._relations(connection) is not None:
                 self._drop_schema(connection)
 
-    def tidy(self) -> None:
-        """Gather the statistics that whoever reads the tables will need."""
-        tables = [sql.Identifier(self.schema, table) for table in TABLES]
-        with self.connection() as connection, connection.transaction():
-            # Rows are looked up by their keys: a coarse picture is enough until autovacuum comes.
-            connection.execute("SET LOCAL default_statistics_target = 20")
-            connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(tables)))
-
     def mismatches(self, meanwhile: Callable[[], None]) -> Sequence[str]:
         """See `projections.ports.RebuildSession`."""
         with TableSession(self.database, self.schema) as other, ThreadPoolExecutor(1) as thread:
-            counted = thread.submit(_miscounts, other)
+            counted = thread.submit(_examine, other, self._counted)
             meanwhile()
             return counted.result()
 
@@ -194,19 +190,34 @@ class PostgresRebuildSession(TableSession):
         swap.run(connection, "DROP SCHEMA {}", self.schema)
 
 
-def _miscounts(session: TableSession) -> Sequence[str]:
-    with session.connection() as connection, connection.transaction():
-        # This does read all of them; and the cores have nothing else to do.
-        connection.execute("SET LOCAL enable_seqscan = on")
-        connection.execute("SET LOCAL max_parallel_workers_per_gather = 8")
-        row = connection.execute(QUERIES["begin_step"]).fetchone()
-        assert row is not None, "the rebuild is claimed and prepared"
-        counts = connection.execute(load_sql("counts"), {"position": row[0]}, prepare=False)
-        return [
-            f"{what}: {in_log} in the log, {in_tables} in the tables"
-            for what, in_log, in_tables in counts
-            if in_log != in_tables
-        ]
+def _examine(session: TableSession, counted: Counted) -> Sequence[str]:
+    tables = [sql.Identifier(session.schema, table) for table in TABLES]
+    with session.connection() as connection:
+        with connection.transaction():
+            # Rows are looked up by their keys: a coarse picture is enough until autovacuum comes.
+            connection.execute("SET LOCAL default_statistics_target = 20")
+            connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(tables)))
+        with connection.transaction():
+            return _miscounts(connection, counted)
+
+
+def _miscounts(connection: Connection, counted: Counted) -> Sequence[str]:
+    # This does read all of the tables; and the cores have nothing else to do.
+    connection.execute("SET LOCAL enable_seqscan = on")
+    connection.execute("SET LOCAL max_parallel_workers_per_gather = 8")
+    row = connection.execute(QUERIES["begin_step"]).fetchone()
+    assert row is not None, "the rebuild is claimed and prepared"
+    values = {
+        "after": Int8(counted.upto),
+        "position": Int8(row[0]),
+        "types": list(counted.types),
+        "numbers": list(counted.numbers),
+    }
+    return [
+        f"{what}: {in_log} in the log, {in_tables} in the tables"
+        for what, in_log, in_tables in connection.execute(load_sql("counts"), values, prepare=False)
+        if in_log != in_tables
+    ]
 
 
 class _TooMuchLeft(Exception):

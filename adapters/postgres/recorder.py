@@ -8,16 +8,18 @@ from types import TracebackType
 from typing import Any, Final, Self
 from uuid import UUID
 
+from adapters.codec import decode_all
 from adapters.postgres.batch import Append, Move
 from adapters.postgres.connection import Pool, connection_from
 from adapters.postgres.database import Database
 from adapters.postgres.notifications import Listener
 from adapters.postgres.queries import load_queries
-from adapters.postgres.rows import entry_of
+from adapters.postgres.rows import entry_of, rows_of_thread
 from adapters.postgres.session import WriterSession
 from adapters.postgres.writer import GroupWriter
 from adapters.recorder import LogRecorder
 from adapters.records import MAX_EVENT_BYTES, LogEntry, LogRecord, Written, check_append
+from domain.ports import Fence, Recorded
 
 QUERIES: Final = load_queries("log.sql")
 
@@ -54,8 +56,13 @@ class PostgresLogRecorder(LogRecorder):
         self._writer.close()
         self._listener.close()
 
-    def write(self, records: Sequence[LogRecord], expected_seq: int | None = None) -> Written:
-        return self._writer.write(Append(records, expected_seq))
+    def write(
+        self,
+        records: Sequence[LogRecord],
+        expected_seq: int | None = None,
+        fence: Fence | None = None,
+    ) -> Written:
+        return self._writer.write(Append(records, expected_seq, fence=fence))
 
     def append_and_move(
         self, records: Sequence[LogRecord], expected_seq: int | None, move: Move
@@ -74,6 +81,15 @@ class PostgresLogRecorder(LogRecorder):
     ) -> list[LogEntry]:
         bounds = {"after": after_seq, "upto": upto_seq, "limit": limit}
         return self._select("select_thread", {"thread_id": thread_id, **bounds})
+
+    def read_thread(
+        self, thread_id: str, *, after_seq: int = 0, upto_seq: int | None = None
+    ) -> list[Recorded]:
+        with (
+            connection_from(self._pool, self._database) as connection,
+            rows_of_thread(connection, thread_id, after_seq=after_seq, upto_seq=upto_seq) as rows,
+        ):
+            return decode_all(rows)
 
     def select_log(
         self, *, after_position: int = 0, upto_position: int | None = None, limit: int

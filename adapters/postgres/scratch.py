@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
+import psycopg
 from psycopg import sql
 
 from adapters.errors import StoreError
@@ -37,20 +38,30 @@ def scratch_schema(database: Database) -> Iterator[None]:
     with connect(database) as connection:
         with translated(database):
             _claim(connection, database)
-            _drop(connection, database)
-        migrate.upgrade(database)
-        with translated(database):
-            _mark(connection, database)
-        yield
+        try:
+            with translated(database):
+                _drop(connection, database)
+            migrate.upgrade(database)
+            with translated(database):
+                _mark(connection, database)
+            yield
+        finally:
+            _let_go(connection)
 
 
 def _claim(connection: Connection, database: Database) -> None:
-    """Until the connection ends."""
+    """Until `_let_go`."""
     name = LOCK_NAME.format(schema=database.schema)
     query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
     row = connection.execute(query, [name]).fetchone()
     if row != (True,):
         raise ScratchSchemaBusy(schema=database.schema, target=database.target)
+
+
+def _let_go(connection: Connection) -> None:
+    """At once: after the end of the connection the server may have it for another moment."""
+    with contextlib.suppress(psycopg.Error):  # it is lost, and with it the lock
+        connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 def _drop(connection: Connection, database: Database) -> None:

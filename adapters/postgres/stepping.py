@@ -14,18 +14,14 @@ from psycopg.types.numeric import Int8
 
 from adapters.errors import NotMigrated, StoreBusy, StoreError, StoreFull, StoreUnavailable
 from adapters.postgres.connection import Connection, connect, quoted
+from adapters.postgres.damage import damage, not_ours
 from adapters.postgres.database import Database
 from adapters.postgres.errors import reason, translated
 from adapters.postgres.queries import load_queries
 from domain.errors import TurnlogError
-from projections.errors import (
-    RangeRejected,
-    ReadModelsMissing,
-    ReadModelsNewer,
-    ReadModelsOutdated,
-)
+from projections.errors import RangeRejected, ReadModelsMissing
 from projections.ports import Step, Suspect
-from projections.registry import definition, is_newer, load_sql, steps_for
+from projections.registry import load_sql, steps_for
 
 QUERIES: Final = load_queries("read_models.sql")
 
@@ -125,7 +121,7 @@ class TableSession:
             with translated(self.database):
                 yield self._connected()
         except NotMigrated as error:
-            raise self._damage(error) from error
+            raise damage(self._connected(), self.database, error, self.schema) from error
         except StoreUnavailable:
             # It may be open still, to a server that became a standby: another one is made next.
             self._drop()
@@ -163,14 +159,6 @@ class TableSession:
             raise
         return connection
 
-    def _damage(self, error: NotMigrated) -> TurnlogError:
-        """Something is missing: if the log is there, it is only tables that can be made anew."""
-        with translated(self.database):
-            row = self._connected().execute("SELECT to_regclass('log') IS NOT NULL").fetchone()
-        if row is None or not row[0]:
-            return error
-        return ReadModelsMissing(schema=self.schema, why=error.details["found"])
-
     def _step(self, connection: Connection, limit: int, *, wait: bool) -> Step | None:
         begin = QUERIES["begin_step" if wait else "begin_step_unless_busy"]
         # Int8: a small number would be sent as a smallint, and its sum with another overflow.
@@ -200,9 +188,9 @@ class TableSession:
         position, made_by, schema = row
         if schema != self.schema:
             raise ReadModelsMissing(schema=self.schema, why="the schema is gone")
-        if made_by != definition():
-            error = ReadModelsNewer if is_newer(made_by) else ReadModelsOutdated
-            raise error(schema=self.schema)
+        error = not_ours(made_by, self.schema)
+        if error is not None:
+            raise error
         return int(position)
 
     def _apply(self, connection: Connection, after: int, upto: int, names: Sequence[str]) -> None:

@@ -17,6 +17,9 @@ and less than the time after which the server looks for deadlocks, so that a rea
 to be cancelled."""
 VACUUM_TIMEOUT: Final = "5s"
 
+Grant = tuple[str, str | None, str | None, str, bool]
+"""Of a table, or of that column: to whom (None: everybody), what, and whether to pass it on."""
+
 
 def lock_tables(connection: Connection, live: str) -> None:
     """From here on nobody reads or moves the tables in use."""
@@ -42,7 +45,12 @@ def put_in_place(connection: Connection, live: str, made: str) -> None:
     connection.execute("SET LOCAL synchronous_commit = on")
     in_live = {"schema": live, "tables": list(TABLES)}
     owners = connection.execute(QUERIES["select_owners"], in_live).fetchall()
-    grants = connection.execute(QUERIES["select_grants"], in_live).fetchall()
+    grants: list[Grant] = [
+        (table, None, *grant)
+        for table, *grant in connection.execute(QUERIES["select_grants"], in_live)
+    ]
+    on_columns = QUERIES["select_column_grants"]
+    grants += connection.execute(on_columns, {**in_live, "made": made}).fetchall()
     for table in _there(connection, live):
         run(connection, "DROP TABLE {}", live, table)
     for table in TABLES:
@@ -56,16 +64,17 @@ def hand_over(
     connection: Connection,
     live: str,
     owners: Sequence[tuple[str, str]],
-    grants: Sequence[tuple[str, str | None, str, bool]],
+    grants: Sequence[Grant],
 ) -> None:
     """Give the tables in `live` those owners and grants."""
     for table, owner in owners:
         change = sql.SQL("ALTER TABLE {} OWNER TO {}")
         names = sql.Identifier(live, table), sql.Identifier(owner)
         connection.execute(change.format(*names))
-    for table, grantee, privilege, may_grant in grants:
-        grant = sql.SQL("GRANT {} ON {} TO {} {}").format(
+    for table, column, grantee, privilege, may_grant in grants:
+        grant = sql.SQL("GRANT {} {} ON {} TO {} {}").format(
             sql.SQL(privilege),  # a keyword, from the catalog
+            sql.SQL("") if column is None else sql.SQL("({})").format(sql.Identifier(column)),
             sql.Identifier(live, table),
             sql.SQL("PUBLIC") if grantee is None else sql.Identifier(grantee),
             sql.SQL("WITH GRANT OPTION" if may_grant else ""),

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from adapters.errors import AppendOutcomeUnknown, StoreBusy, StoreUnavailable
 from adapters.runner.blocking import in_thread
+from adapters.runner.lease import HeldLease
 from adapters.runner.pace import Pace, Time
 from domain.errors import ThreadContended
 from domain.events.base import Usage
@@ -36,8 +37,9 @@ class Unrecordable(Exception):
 class Journal:
     """Writes into one turn. Every call ends with its event in the log, or raises.
 
-    `TurnNotActive` when somebody else ended the turn; the domain's other refusals; a `StoreError`
-    when the log cannot be written. `alive` tells whether the turn's lease is proved.
+    `TurnNotActive` when somebody else ended the turn; `LeaseLost` when it passed on, after which
+    nothing may be written any more; the domain's other refusals; a `StoreError` when the log cannot
+    be written. `held` is the turn's lease, which every append names (L14).
     """
 
     def __init__(
@@ -45,14 +47,15 @@ class Journal:
         service: ThreadService,
         thread_id: str,
         turn_id: str,
-        alive: Callable[[], bool],
+        held: HeldLease,
         pace: Pace,
         time: Time,
     ) -> None:
         self._service = service
         self._thread_id = thread_id
         self._turn_id = turn_id
-        self._alive = alive
+        self._held = held
+        self._lease = held.lease
         self._pace = pace
         self._time = time
         self._items: dict[str, str] = {}  # the engine's key → our item id
@@ -82,7 +85,9 @@ class Journal:
 
     async def take_steers(self) -> tuple[Message, ...]:
         """The pending steers, in the log as part of the turn before anyone reads them (L18)."""
-        taken = await self._call(lambda: self._service.take_steers(self._thread_id, self._turn_id))
+        taken = await self._call(
+            lambda: self._service.take_steers(self._thread_id, self._turn_id, lease=self._lease)
+        )
         return tuple(
             Message(role="user", kind="user_message", text=steer.text, item_id=steer.item_id)
             for steer in taken.delivered
@@ -99,6 +104,7 @@ class Journal:
                 error=shortened(error),
                 usage=self._usage,
                 command_id=command_id,
+                lease=self._lease,
             )
         )
 
@@ -107,7 +113,11 @@ class Journal:
         command_id = self._service.new_id("cmd")
         return await self._call_again_if_unknown(
             lambda: self._service.start_failed(
-                self._thread_id, self._turn_id, shortened(error) or "", command_id=command_id
+                self._thread_id,
+                self._turn_id,
+                shortened(error) or "",
+                command_id=command_id,
+                lease=self._lease,
             )
         )
 
@@ -116,7 +126,12 @@ class Journal:
             raise UnknownItem(f"item {event.key!r} was begun twice")
         outcome = await self._call(
             lambda: self._service.start_item(
-                self._thread_id, self._turn_id, event.kind, event.summary, detail=event.detail
+                self._thread_id,
+                self._turn_id,
+                event.kind,
+                event.summary,
+                detail=event.detail,
+                lease=self._lease,
             )
         )
         (self._items[event.key],) = outcome.item_ids
@@ -134,6 +149,7 @@ class Journal:
                 text=event.text,
                 result=event.result,
                 reason=event.error,
+                lease=self._lease,
             )
         )
 
@@ -146,6 +162,7 @@ class Journal:
                 event.summary,
                 text=event.text,
                 detail=event.detail,
+                lease=self._lease,
             )
         )
 
@@ -167,7 +184,7 @@ class Journal:
             except StoreUnavailable:
                 await self._time.sleep(away)
                 away = min(2 * away, MAX_AWAY_SECONDS)
-                if not self._alive():
+                if not self._held.alive:
                     raise
 
     async def _call_again_if_unknown(self, call: Callable[[], T]) -> T:

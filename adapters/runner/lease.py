@@ -79,9 +79,13 @@ class HeldLease:
         self._until = asked_at + pace.lease_seconds
 
     @property
-    def token(self) -> int:
-        """1 if nobody had worked on the turn before."""
-        return self._lease.token
+    def lease(self) -> Lease:
+        """What every append into the turn has to name. Token 1: nobody had worked on it before."""
+        return self._lease
+
+    def lose(self) -> None:
+        """The store has said that it is not ours any more."""
+        self._until = min(self._until, self._time.now())
 
     @property
     def alive(self) -> bool:
@@ -104,7 +108,7 @@ class HeldLease:
                 pause = self._pace.renew_seconds
                 continue
             if answer is False:
-                self._until = asked_at
+                self.lose()
             if not self.alive:
                 break
             pause = min(RETRY_SECONDS, self._until - self._time.now())

@@ -19,7 +19,7 @@ from adapters.runner.pace import Pace, Time
 from adapters.runner.signals import Halted, Signals
 from adapters.runner.watch import Watch
 from domain.context import turn_context
-from domain.errors import InterruptRequested, Refused, SteersPending, TurnNotActive
+from domain.errors import InterruptRequested, LeaseLost, Refused, SteersPending, TurnNotActive
 from domain.events.turn import TurnStatus
 from domain.outcome import Outcome
 from domain.ports import (
@@ -80,18 +80,23 @@ async def work_on(turn_id: str, thread_id: str, bell: Bell, parts: Parts) -> Tur
     if held is None:
         return TurnResult(thread_id, turn_id, "taken")
     try:
-        if held.token > 1:
-            return await _recover(turn_id, thread_id, parts)
+        if held.lease.token > 1:
+            return await _recover(turn_id, thread_id, held, parts)
         return await _Work(turn_id, thread_id, held, parts).run(bell)
     finally:
         await held.release()
 
 
-async def _recover(turn_id: str, thread_id: str, parts: Parts) -> TurnResult:
+async def _recover(turn_id: str, thread_id: str, held: HeldLease, parts: Parts) -> TurnResult:
     try:
-        outcome = await in_thread(lambda: parts.service.recover(thread_id, turn_id))
+        outcome = await in_thread(
+            lambda: parts.service.recover(thread_id, turn_id, lease=held.lease)
+        )
     except TurnNotActive:
         return TurnResult(thread_id, turn_id, "gone")
+    except LeaseLost:
+        held.lose()
+        return TurnResult(thread_id, turn_id, "lost")
     logger.info("turn %s recovered: its worker was lost", turn_id)
     return TurnResult(thread_id, turn_id, "recovered", outcome)
 
@@ -108,7 +113,7 @@ class _Work:
         self._handle = Handle()
         self._signals = Signals(self._handle, pace, time)
         self._engine = EngineSide(self._signals, pace, time)
-        self._journal = Journal(parts.service, thread_id, turn_id, lambda: held.alive, pace, time)
+        self._journal = Journal(parts.service, thread_id, turn_id, held, pace, time)
 
     async def run(self, bell: Bell) -> TurnResult:
         """Until the turn's end, or until the work must stop without one."""
@@ -120,6 +125,10 @@ class _Work:
             return TurnResult(self._thread_id, self._turn_id, halted.reason)
         except TurnNotActive:
             return TurnResult(self._thread_id, self._turn_id, "gone")
+        except LeaseLost as lost:
+            self._held.lose()
+            logger.warning("turn %s stopped: %s", self._turn_id, lost)
+            return TurnResult(self._thread_id, self._turn_id, "lost")
 
     @contextlib.asynccontextmanager
     async def _watched(self, bell: Bell) -> AsyncIterator[None]:
@@ -192,6 +201,8 @@ class _Work:
             return _Ending("failed", described(raised.cause))
         except Overdue:
             return self._overdue()
+        except LeaseLost:
+            raise
         except (Refused, UnknownItem, Unrecordable) as error:
             # What the engine did cannot be recorded as it is, so it cannot go on. (If somebody else
             # ended the turn, its second end will be refused as well.)

@@ -6,6 +6,7 @@ from typing import Final
 
 from domain import inbox, text
 from domain.command import Command
+from domain.decide.approvals import cancel_approvals
 from domain.decide.promote import drain
 from domain.errors import SteersPending
 from domain.events.base import Event, Usage
@@ -25,7 +26,7 @@ def decide_finish(
     command: Command,
     thread: Thread,
 ) -> tuple[Event, ...]:
-    """Open items end, the turn ends, the next prompt starts.
+    """Open approvals are cancelled, open items end, the turn ends, the next prompt starts.
 
     `TurnNotActive`, or `SteersPending` when it would complete over a steer it could still take.
     """
@@ -41,7 +42,8 @@ def decide_finish(
         error=reason,
         usage=usage,
     )
-    ending = (*_close_items(turn, status, reason, command, thread), end)
+    cancelled = cancel_approvals("end", turn, command, thread)
+    ending = (*cancelled, *_close_items(turn, status, reason, command, thread), end)
     return (*ending, *drain(turn_id, command, fold(thread, ending)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain import inbox
 from domain.command import Command
+from domain.decide.approvals import cancel_approvals
 from domain.events.base import Event
 from domain.events.prompt import PromptWithdrawn, QueueHeld
 from domain.events.turn import TurnInterruptRequested
@@ -25,7 +26,8 @@ def decide_interrupt(
 def request_interrupt(
     queued: QueuePolicy | None, turn: Turn, command: Command, thread: Thread
 ) -> tuple[Event, ...]:
-    """The request and the claims its policy makes on the prompts admitted so far.
+    """The request, the claims its policy makes on the prompts admitted so far, and the end of all
+    approvals the turn waits for.
 
     Without a policy of its own it takes the one the turn was interrupted with, so that pressing
     stop twice changes nothing (L15), and else the thread's.
@@ -35,7 +37,8 @@ def request_interrupt(
         return ()
     header = command.header(thread.thread_id)
     request = TurnInterruptRequested(**header, turn_id=turn.turn_id, queued=policy)
-    return (request, *_claims(policy, turn, command, thread))
+    cancelled = cancel_approvals("interrupt", turn, command, thread)
+    return (request, *_claims(policy, turn, command, thread), *cancelled)
 
 
 def _claims(policy: QueuePolicy, turn: Turn, command: Command, thread: Thread) -> tuple[Event, ...]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from domain import text
 from domain.command import Command
+from domain.decide.approvals import cancel_approvals_of
 from domain.events.base import Event, ItemKind, Json
 from domain.events.item import ItemCompleted, ItemFailed, ItemInterrupted, ItemStarted
 from domain.thread import Thread
@@ -48,29 +49,31 @@ def decide_end_item(
     command: Command,
     thread: Thread,
 ) -> tuple[Event, ...]:
-    """An open item ends; `TurnNotActive`, `ItemNotOpen`. `reason` says why it did not complete."""
-    thread.active(turn_id).open_item(item_id)
+    """An open item ends, and with it what it asked for; `TurnNotActive`, `ItemNotOpen`.
+
+    `reason` says why it did not complete.
+    """
+    turn = thread.active(turn_id)
+    turn.open_item(item_id)
     header = command.header(thread.thread_id)
     body = text.clean(content).text if content is not None else None
     data = text.clean_json(result)
     why = text.shorten_error(reason or f"the item {end}")
+    ended: Event
     match end:
         case "completed":
-            return (
-                ItemCompleted(**header, turn_id=turn_id, item_id=item_id, text=body, result=data),
+            ended = ItemCompleted(
+                **header, turn_id=turn_id, item_id=item_id, text=body, result=data
             )
         case "failed":
-            return (
-                ItemFailed(
-                    **header, turn_id=turn_id, item_id=item_id, text=body, result=data, error=why
-                ),
+            ended = ItemFailed(
+                **header, turn_id=turn_id, item_id=item_id, text=body, result=data, error=why
             )
         case "interrupted":
-            return (
-                ItemInterrupted(
-                    **header, turn_id=turn_id, item_id=item_id, text=body, result=data, reason=why
-                ),
+            ended = ItemInterrupted(
+                **header, turn_id=turn_id, item_id=item_id, text=body, result=data, reason=why
             )
+    return (*cancel_approvals_of(item_id, turn, command, thread), ended)
 
 
 def decide_record_item(

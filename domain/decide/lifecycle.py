@@ -30,7 +30,7 @@ def decide_create(
     return (
         ThreadCreated(
             **command.header(thread.thread_id),
-            title=_title(title),
+            title=clean_title(title),
             settings=settings,
             origin=origin,
         ),
@@ -42,7 +42,7 @@ def decide_update(
 ) -> tuple[Event, ...]:
     """New title or settings; None keeps what is there, and no difference appends nothing."""
     thread.writable()
-    new_title = thread.title if title is None else _title(title)
+    new_title = thread.title if title is None else clean_title(title)
     new_settings = settings or thread.settings
     if (new_title, new_settings) == (thread.title, thread.settings):
         return ()
@@ -73,5 +73,6 @@ def refuse_if_busy(thread: Thread) -> None:
     assert not inbox.pending(thread.inbox)
 
 
-def _title(title: str | None) -> str | None:
+def clean_title(title: str | None) -> str | None:
+    """The title as it is stored: one short line; None for none."""
     return text.summarize(text.clean(title).text) if title else None

@@ -10,6 +10,7 @@ from domain.decide.promote import drain
 from domain.errors import NothingHeld, PromptNotWaiting
 from domain.events.base import Event
 from domain.events.prompt import PromptWithdrawn, QueueReleased
+from domain.inbox import Prompt
 from domain.thread import Thread, fold
 
 
@@ -38,8 +39,14 @@ def decide_release(
 def decide_withdraw(input_id: str, command: Command, thread: Thread) -> tuple[Event, ...]:
     """The waiting prompt leaves the inbox; `PromptNotWaiting` if it does not wait (any more)."""
     thread.writable()
+    prompt = find_waiting(input_id, thread)
+    header = command.header(thread.thread_id)
+    return (PromptWithdrawn(**header, input_id=input_id, text=prompt.text, reason="user"),)
+
+
+def find_waiting(input_id: str, thread: Thread) -> Prompt:
+    """That prompt of the inbox, pending or held; else `PromptNotWaiting`."""
     prompt = inboxes.find(input_id, thread.inbox)
     if prompt is None:
         raise PromptNotWaiting(input_id=input_id, state="not waiting in this thread")
-    header = command.header(thread.thread_id)
-    return (PromptWithdrawn(**header, input_id=input_id, text=prompt.text, reason="user"),)
+    return prompt

@@ -16,7 +16,8 @@ from domain.options import Delivery, Overrides, QueuePolicy, Routing, resolve
 from domain.thread import Thread, fold
 from domain.turn import Turn
 
-# Prompts waiting in one thread. One event may name them all, and must stay storable.
+# Prompts waiting in one thread. One event may name them all, and must stay storable; and the read
+# models number them below 16384 (projections/sql/prompts.sql).
 MAX_WAITING: Final = 10_000
 
 
@@ -93,13 +94,12 @@ def _admission(
 ) -> PromptAdmitted:
     thread.writable()
     cleaned = text.clean_prompt(prompt.text)
-    summary = text.clean(prompt.overrides.input_summary or "").text.strip() or cleaned.text
     aim = thread.turn if prompt.delivery == "steer" else None
     return PromptAdmitted(
         **command.header(thread.thread_id),
         input_id=ids.check("inp", prompt.input_id),
         text=cleaned.text,
-        summary=text.summarize(summary),
+        summary=summary_of(cleaned.text, prompt.overrides),
         delivery=prompt.delivery or "queue",
         options=resolve(prompt.overrides, thread.settings, routing),
         route_intent=prompt.overrides.route_intent,
@@ -108,3 +108,9 @@ def _admission(
         held=len(inbox.held(thread.inbox)),
         replaced=cleaned.replaced,
     )
+
+
+def summary_of(cleaned: str, overrides: Overrides) -> str:
+    """The summary of a prompt with that text: its own, or else the beginning of the text."""
+    own = text.clean(overrides.input_summary or "").text.strip()
+    return text.summarize(own or cleaned)

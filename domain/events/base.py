@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, JsonValue
 
@@ -65,6 +65,11 @@ class Source(Value):
     note: str | None = None
 
 
+FORK: Final = "fork"
+"""The `format` of a source that is another thread of this log: a copied event. `line` is its seq
+there, `record` the command that decided it there."""
+
+
 class Event(Value):
     """An immutable decision: who (`actor`), why (`command_id`), when it was decided (`at`).
 
@@ -87,6 +92,11 @@ class Event(Value):
     def stream_id(self) -> str:
         """The aggregate this event belongs to."""
         return self.thread_id
+
+    @property
+    def copied(self) -> bool:
+        """Whether it came with the history of another thread, from which this one was forked."""
+        return self.source is not None and self.source.format == FORK
 
     def sealed(self, receipt: str) -> Self:
         """This event with that receipt."""

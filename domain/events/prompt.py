@@ -8,6 +8,7 @@ from domain.events.base import Event
 from domain.options import Delivery, TurnOptions
 
 PromptOrigin = Literal["human", "notification", "command", "shell", "program"]
+Redelivery = Literal["queue", "steer"]
 
 
 class PromptAdmitted(Event):
@@ -45,6 +46,41 @@ class PromptWithdrawn(Event):
     input_id: str
     text: str
     reason: Literal["user", "interrupt"]
+
+
+class PromptEdited(Event):
+    """The prompt as it waits from now on: the whole of it, not a difference.
+
+    What it was stays in the event before. `replaced` is as in `prompt.admitted`.
+    """
+
+    name: ClassVar[str] = "prompt.edited"
+    input_id: str
+    text: str
+    summary: str
+    options: TurnOptions
+    route_intent: str | None = None
+    replaced: int = 0
+
+
+class PromptRedelivered(Event):
+    """The prompt wants to enter in another way, and keeps its place and its state.
+
+    `target_turn_id` is the turn it is meant for as a steer: the one that is active.
+    """
+
+    name: ClassVar[str] = "prompt.redelivered"
+    input_id: str
+    delivery: Redelivery
+    target_turn_id: str | None = None
+
+
+class PromptMoved(Event):
+    """The prompt has another place in line. `input_ids` is the whole inbox after it, in order."""
+
+    name: ClassVar[str] = "prompt.moved"
+    input_id: str
+    input_ids: tuple[str, ...]
 
 
 class QueueHeld(Event):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from domain.events import item, prompt, thread, turn
+from domain.events import approval, item, prompt, thread, turn
 from domain.events.base import Event
 
 ALL: Final[tuple[type[Event], ...]] = (
@@ -18,6 +18,9 @@ ALL: Final[tuple[type[Event], ...]] = (
     prompt.PromptAdmitted,
     prompt.PromptPromoted,
     prompt.PromptWithdrawn,
+    prompt.PromptEdited,
+    prompt.PromptRedelivered,
+    prompt.PromptMoved,
     prompt.QueueHeld,
     prompt.QueueReleased,
     turn.TurnStarted,
@@ -28,6 +31,9 @@ ALL: Final[tuple[type[Event], ...]] = (
     item.ItemCompleted,
     item.ItemFailed,
     item.ItemInterrupted,
+    approval.ApprovalRequested,
+    approval.ApprovalResolved,
+    approval.ApprovalCancelled,
 )
 
 BY_NAME: Final[Mapping[str, type[Event]]] = MappingProxyType({cls.name: cls for cls in ALL})

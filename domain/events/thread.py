@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from domain.events.base import Event
+from domain.events.base import Event, Ordinal
 from domain.options import ThreadSettings, Value
 
 
@@ -19,11 +19,19 @@ class Origin(Value):
     parent_native_id: str | None = None
 
 
+class ForkPoint(Value):
+    """What a thread was forked from: another thread of this log, up to its event `seq`."""
+
+    thread_id: str
+    seq: Ordinal
+
+
 class ThreadCreated(Event):
     name: ClassVar[str] = "thread.created"
     title: str | None = None
     settings: ThreadSettings
     origin: Origin | None = None
+    forked_from: ForkPoint | None = None
 
 
 class ThreadUpdated(Event):

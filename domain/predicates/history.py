@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from domain.events.base import Event
 from domain.ports import Recorded
 
 
@@ -21,8 +22,15 @@ History = Sequence[Recorded]
 Law = Callable[[History], Iterator[Violation]]
 
 
+def decision(event: Event) -> str:
+    """The command that decided the event: for a copied one, in the thread that it is from."""
+    if event.copied and event.source is not None and event.source.record is not None:
+        return event.source.record
+    return event.command_id
+
+
 def ends_command(history: History, index: int) -> bool:
-    """Whether the event at `index` is the last of its command."""
+    """Whether the event at `index` is the last of those that were decided with it."""
     if index + 1 == len(history):
         return True
-    return history[index + 1].event.command_id != history[index].event.command_id
+    return decision(history[index + 1].event) != decision(history[index].event)

@@ -16,7 +16,7 @@ from domain.events.turn import (
     TurnInterruptRequested,
 )
 from domain.options import ESCALATION
-from domain.predicates.history import History, Violation
+from domain.predicates.history import History, Violation, decision
 from domain.predicates.observed import ObservedInbox
 from domain.thread import FAILURES_BEFORE_HOLD
 
@@ -64,7 +64,7 @@ def _claims_after(history: History, index: int) -> tuple[list[str], list[str]]:
     withdrawn: list[str] = []
     for following in range(index + 1, len(history)):
         event = history[following].event
-        if event.command_id != history[index].event.command_id:
+        if decision(event) != decision(history[index].event):
             break
         if isinstance(event, QueueHeld) and event.reason == "interrupt":
             held.extend(event.input_ids)
@@ -81,13 +81,13 @@ def failures_hold(history: History) -> Iterator[Violation]:
     last_end: str | None = None
     for entry in history:
         match entry.event:
-            case TurnCompleted(status=status, command_id=command_id):
+            case TurnCompleted(status=status) as event:
                 failures = 0 if status == "completed" else failures + (status == "failed")
-                last_end = command_id
+                last_end = decision(event)
             case QueueReleased():
                 failures = 0
-            case PromptPromoted(input_id=input_id, command_id=command_id):
-                if command_id == last_end and failures >= FAILURES_BEFORE_HOLD:
+            case PromptPromoted(input_id=input_id) as event:
+                if decision(event) == last_end and failures >= FAILURES_BEFORE_HOLD:
                     what = f"{input_id} is started after {failures} failures in a row"
                     yield Violation("L16", entry.seq, what)
             case _:
@@ -101,7 +101,7 @@ def holds_have_a_cause(history: History) -> Iterator[Violation]:
     failures = 0
     for entry in history:
         event = entry.event
-        if cause is not None and event.command_id != cause.command_id:
+        if cause is not None and decision(event) != decision(cause):
             cause = None
         match event:
             case TurnInterruptRequested():

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from domain.events.base import Event
 from domain.events.prompt import (
     PromptAdmitted,
+    PromptMoved,
     PromptPromoted,
+    PromptRedelivered,
     PromptWithdrawn,
     QueueHeld,
     QueueReleased,
@@ -38,6 +40,10 @@ class ObservedInbox:
                 self._end(event.input_id, "promoted")
             case PromptWithdrawn():
                 self._end(event.input_id, "withdrawn")
+            case PromptRedelivered():
+                self.delivery[event.input_id] = event.delivery
+            case PromptMoved():
+                self.order = list(event.input_ids)
             case QueueHeld():
                 for input_id in event.input_ids:
                     self.state[input_id] = "held"
@@ -55,11 +61,11 @@ class ObservedInbox:
 
     def waiting(self, state: str) -> list[str]:
         """The prompts in that state, in inbox order."""
-        return [i for i in self.order if self.state[i] == state]
+        return [i for i in self.order if self.state.get(i) == state]
 
     def pending(self, delivery: str) -> list[str]:
         """The pending prompts of that delivery, in inbox order."""
-        return [i for i in self.waiting("pending") if self.delivery[i] == delivery]
+        return [i for i in self.waiting("pending") if self.delivery.get(i) == delivery]
 
 
 def slot_taken(event: Event, *, before: bool) -> bool:

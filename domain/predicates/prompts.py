@@ -8,6 +8,7 @@ from domain.events.base import Event, Source
 from domain.events.item import ItemCompleted, ItemStarted
 from domain.events.prompt import (
     PromptAdmitted,
+    PromptEdited,
     PromptPromoted,
     PromptWithdrawn,
     QueueHeld,
@@ -18,7 +19,7 @@ from domain.events.turn import (
     TurnStarted,
     TurnSteered,
 )
-from domain.predicates.history import History, Violation, ends_command
+from domain.predicates.history import History, Violation, decision, ends_command
 from domain.predicates.observed import ObservedInbox, slot_taken
 
 
@@ -122,10 +123,11 @@ def idle_runs_at_once(history: History) -> Iterator[Violation]:
 
 
 def seen_is_recorded(history: History) -> Iterator[Violation]:
-    """L18: a promotion is followed, in the same command, by the user message with its text."""
+    """L18: a promotion is followed, in the same command, by the user message with its text, as it
+    was last edited."""
     texts: dict[str, str] = {}
     for index, entry in enumerate(history):
-        if isinstance(entry.event, PromptAdmitted):
+        if isinstance(entry.event, PromptAdmitted | PromptEdited):
             texts[entry.event.input_id] = entry.event.text
         if isinstance(entry.event, PromptPromoted):
             text = _message_after(history, index)
@@ -137,7 +139,7 @@ def seen_is_recorded(history: History) -> Iterator[Violation]:
 def _message_after(history: History, index: int) -> str | None:
     """The user message of the promotion at `index`: three events on, all of its command."""
     group = [entry.event for entry in history[index : index + 4]]
-    if len({event.command_id for event in group}) > 1:
+    if len({decision(event) for event in group}) > 1:
         return None
     match group:
         case [
@@ -182,37 +184,5 @@ def _promotes(before: Event | None, event: TurnStarted | TurnSteered) -> bool:
     return (
         isinstance(before, PromptPromoted)
         and (before.input_id, before.turn_id) == (event.input_id, event.turn_id)
-        and before.command_id == event.command_id
+        and decision(before) == decision(event)
     )
-
-
-def steers_have_an_aim(history: History) -> Iterator[Violation]:
-    """L6: a steer is meant for the turn that was active when it came, which takes steers."""
-    active: TurnStarted | None = None
-    for entry in history:
-        match entry.event:
-            case TurnStarted() as event:
-                active = event
-            case TurnCompleted():
-                active = None
-            case PromptAdmitted(input_id=input_id, delivery=delivery, target_turn_id=target):
-                aim = active.turn_id if active is not None and delivery == "steer" else None
-                if target != aim:
-                    yield Violation("L6", entry.seq, f"{input_id} is meant for {target}, not {aim}")
-                if aim is not None and active is not None and not active.steerable:
-                    yield Violation(
-                        "L6", entry.seq, f"{input_id} steers {aim}, which takes no steers"
-                    )
-            case _:
-                pass
-
-
-def withdrawn_text_is_the_prompts(history: History) -> Iterator[Violation]:
-    """L2: a withdrawn prompt comes back as it was admitted."""
-    texts = {e.event.input_id: e.event.text for e in history if isinstance(e.event, PromptAdmitted)}
-    for entry in history:
-        match entry.event:
-            case PromptWithdrawn(input_id=input_id, text=text) if text != texts.get(input_id):
-                yield Violation("L2", entry.seq, f"{input_id} comes back with another text")
-            case _:
-                pass

@@ -2,6 +2,11 @@
 --
 -- Most events of a log are these, so nothing is aggregated here: a start and the end in the same
 -- range are joined. A second start or end of the same item makes a second line, which finds no place.
+--
+-- A fill reads the fields as a value of a type, not as a row of a function: that is a tenth of all
+-- its work less. The types are its session's own.
+
+-- step only --
 WITH started AS (
     SELECT l.thread_id, l.stream_id AS turn_id, l.seq, b.*
       FROM log l
@@ -20,6 +25,26 @@ ended AS (
      WHERE l.position > %(after)s AND l.position <= %(upto)s
        AND l.type IN ('item.completed', 'item.failed', 'item.interrupted')
 ),
+-- fill only --
+WITH started AS (
+    SELECT thread_id, turn_id, seq, (b).*
+      FROM (SELECT l.thread_id, l.stream_id AS turn_id, l.seq,
+                   json_populate_record(NULL::pg_temp.item_started, l.data) AS b
+              FROM log l
+             WHERE l.position > %(after)s AND l.position <= %(upto)s
+               AND l.type = 'item.started'
+            OFFSET 0) AS read_once
+),
+ended AS (
+    SELECT thread_id, turn_id, seq, status, (b).*
+      FROM (SELECT l.thread_id, l.stream_id AS turn_id, l.seq, substr(l.type, 6) AS status,
+                   json_populate_record(NULL::pg_temp.item_ended, l.data) AS b
+              FROM log l
+             WHERE l.position > %(after)s AND l.position <= %(upto)s
+               AND l.type IN ('item.completed', 'item.failed', 'item.interrupted')
+            OFFSET 0) AS read_once
+),
+-- both --
 line AS (
     SELECT thread_id, turn_id, item_id,
            s.kind, s.summary, s.input_id, s.detail,
@@ -36,7 +61,12 @@ line AS (
            (s.v = 1 AND s.at IS NOT NULL)::int                         AS started_taken,
            (e.v = 1 AND e.at IS NOT NULL)::int                         AS ended_taken
       FROM started s
+           -- step only --
       FULL JOIN ended e USING (thread_id, turn_id, item_id)
+           -- fill only --
+           -- An end of what has not begun is not taken.
+      LEFT JOIN ended e USING (thread_id, turn_id, item_id)
+           -- both --
 ),
 inserted AS (
     INSERT INTO items (
@@ -72,3 +102,12 @@ SELECT (SELECT coalesce(sum(coalesce(started_taken, 0) + coalesce(ended_taken, 0
 -- fill only --
 answer AS (SELECT count(*) + count(ended_seq) AS taken, 0 AS missed FROM inserted)
 SELECT taken, missed FROM answer
+-- types --
+CREATE TYPE pg_temp.item_started AS (
+    v int, at timestamptz, item_id text, kind text, summary text, input_id text,
+    detail json, source json
+);
+CREATE TYPE pg_temp.item_ended AS (
+    v int, at timestamptz, item_id text, text text, result json, error text, reason text,
+    source json
+)

@@ -17,7 +17,7 @@ CREATE TABLE read_models (
     CONSTRAINT read_models_pkey PRIMARY KEY (one_row),
     CONSTRAINT read_models_one_row_check CHECK (one_row)
 ) WITH (fillfactor = 10);
-COMMENT ON TABLE read_models IS 'How far the log is in threads, turns, items and prompts.';
+COMMENT ON TABLE read_models IS 'How far the log is in the other tables.';
 COMMENT ON COLUMN read_models.position IS 'All events up to this position are in the tables.';
 COMMENT ON COLUMN read_models.definition IS 'Hash of the SQL that made and filled the tables.';
 COMMENT ON COLUMN read_models.failed_position IS 'Where the tables have stopped, if they have.';
@@ -28,6 +28,7 @@ CREATE TABLE threads (
     title          text,
     settings       json        NOT NULL,
     origin         json,
+    forked_from    json,
     archived       boolean     NOT NULL,
     active_turn_id text        COLLATE "C",
     latest_turn_id text        COLLATE "C",
@@ -134,14 +135,43 @@ CREATE TABLE prompts (
     )
 ) WITH (fillfactor = 80);
 COMMENT ON COLUMN prompts.inbox_key IS
-    'Orders the prompts that wait: the seq of the admission, or its negative for one that entered at '
-    'the head, so that the last of those is first. Holding and releasing keep the place.';
+    'Orders the prompts that wait: 16384 times the seq of the admission, or its negative for one that '
+    'entered at the head, so that the last of those is first; for those that were there when one of '
+    'them was moved, 16384 times the seq of that plus their place then. Else they keep their place.';
+
+CREATE TABLE approvals (
+    thread_id        text        NOT NULL COLLATE "C",
+    approval_id      text        NOT NULL COLLATE "C",
+    turn_id          text        NOT NULL COLLATE "C",
+    item_id          text        COLLATE "C",
+    state            text        NOT NULL,
+    summary          text        NOT NULL,
+    detail           json,
+    asked_by         text        NOT NULL,
+    decided_by       text,
+    note             text,
+    cancelled_reason text,
+    requested_seq    bigint      NOT NULL,
+    resolved_seq     bigint,
+    requested_at     timestamptz NOT NULL,
+    resolved_at      timestamptz,
+    inferred         boolean     NOT NULL,
+    source_line      bigint,
+    CONSTRAINT approvals_state_check CHECK (state IN ('pending', 'approved', 'denied', 'cancelled')),
+    CONSTRAINT approvals_end_check CHECK (
+        (state = 'pending') = (resolved_seq IS NULL)
+        AND (resolved_seq IS NULL) = (resolved_at IS NULL)
+        AND (state IN ('approved', 'denied')) = (decided_by IS NOT NULL)
+        AND (state = 'cancelled') = (cancelled_reason IS NOT NULL)
+    )
+) WITH (fillfactor = 80);
 
 -- indexes --
 ALTER TABLE items ADD CONSTRAINT items_pkey PRIMARY KEY (thread_id, item_id);
 ALTER TABLE prompts ADD CONSTRAINT prompts_pkey PRIMARY KEY (thread_id, input_id);
 ALTER TABLE turns ADD CONSTRAINT turns_pkey PRIMARY KEY (thread_id, turn_id);
 ALTER TABLE threads ADD CONSTRAINT threads_pkey PRIMARY KEY (thread_id);
+ALTER TABLE approvals ADD CONSTRAINT approvals_pkey PRIMARY KEY (thread_id, approval_id);
 CREATE INDEX threads_updated_idx ON threads (updated_at, thread_id);
 CREATE INDEX turns_turn_id_idx ON turns (turn_id);
 CREATE INDEX prompts_waiting_idx ON prompts (thread_id, inbox_key)

@@ -54,10 +54,10 @@ line AS (
 ),
 inserted AS (
     INSERT INTO threads (
-        thread_id, title, settings, origin, archived, active_turn_id, latest_turn_id, turn_count,
-        pending_count, held_count, created_at, updated_at, last_seq, last_position)
+        thread_id, title, settings, origin, forked_from, archived, active_turn_id, latest_turn_id,
+        turn_count, pending_count, held_count, created_at, updated_at, last_seq, last_position)
     SELECT thread_id, settings_event ->> 'title', settings_event -> 'settings', creation -> 'origin',
-           coalesce(archived, false), active_turn_id, latest_turn_id, turns,
+           creation -> 'forked_from', coalesce(archived, false), active_turn_id, latest_turn_id, turns,
            pending_count, held_count, (creation ->> 'at')::timestamptz, updated_at,
            last_seq, last_position
       FROM line

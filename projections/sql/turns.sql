@@ -15,7 +15,11 @@
 --
 -- A rebuild fills empty tables with the same statements, in another form: a range is then all events
 -- up to a position, but of some threads only, so every row begins in it. What is `step only` is left
--- out, and with it every need for an index. An event that fits no row is not taken there, either.
+-- out, and with it every need for an index. What begins twice is found by the table's key, and an event
+-- that fits no row is not taken there, either. There are joins among the events in that form, all by
+-- hash: see the settings of a fill.
+
+-- step only --
 WITH touched AS (
     SELECT l.thread_id, l.stream_id AS turn_id,
            min(l.seq)                                                              AS first_seq,
@@ -69,6 +73,70 @@ line AS (
            json_to_record((SELECT l.data FROM log l WHERE l.position = t.ended_position)) AS e (
                v int, at timestamptz, status text, error text, usage json, source json)
 ),
+-- fill only --
+WITH started AS (
+    SELECT l.thread_id, l.stream_id AS turn_id, l.seq, b.*
+      FROM log l
+     CROSS JOIN LATERAL json_to_record(l.data) AS b (
+            v int, at timestamptz, kind text, input_id text, summary text, options json,
+            steerable boolean, source json)
+     WHERE l.position > %(after)s AND l.position <= %(upto)s
+       AND l.type = 'turn.started'
+),
+ended AS (
+    SELECT l.thread_id, l.stream_id AS turn_id, l.seq, b.*
+      FROM log l
+     CROSS JOIN LATERAL json_to_record(l.data) AS b (
+            v int, at timestamptz, status text, error text, usage json, source json)
+     WHERE l.position > %(after)s AND l.position <= %(upto)s
+       AND l.type = 'turn.completed'
+),
+item AS (
+    SELECT l.thread_id, l.stream_id AS turn_id,
+           min(l.seq) AS first_seq, max(l.seq) AS last_seq, count(*) AS items
+      FROM log l
+     WHERE l.position > %(after)s AND l.position <= %(upto)s
+       AND l.type = 'item.started'
+     GROUP BY l.thread_id, l.stream_id
+),
+told AS (
+    SELECT l.thread_id, l.stream_id AS turn_id,
+           min(l.seq) AS first_seq, max(l.seq) AS last_seq,
+           count(*) FILTER (WHERE b.v = 1 AND b.at IS NOT NULL AND (
+               l.type = 'turn.steered' OR b.queued IS NOT NULL))            AS taken,
+           count(*) FILTER (WHERE l.type = 'turn.steered')                  AS steers,
+           min(l.seq) FILTER (WHERE l.type = 'turn.interrupt_requested')    AS interrupt_seq,
+           (max(ARRAY[lpad(l.seq::text, 19, '0'), b.queued])
+               FILTER (WHERE l.type = 'turn.interrupt_requested'))[2]       AS interrupt
+      FROM log l
+     CROSS JOIN LATERAL json_to_record(l.data) AS b (v int, at timestamptz, queued text)
+     WHERE l.position > %(after)s AND l.position <= %(upto)s
+       AND l.type IN ('turn.steered', 'turn.interrupt_requested')
+     GROUP BY l.thread_id, l.stream_id
+),
+line AS (
+    SELECT thread_id, turn_id, least(s.seq, e.seq, i.first_seq, t.first_seq) AS first_seq,
+           num_nonnulls(s.seq) AS starts, s.seq AS started_seq,
+           coalesce(t.steers, 0) AS steers, coalesce(i.items, 0) AS items,
+           t.interrupt_seq, t.interrupt, e.seq AS ended_seq,
+           coalesce(t.taken, 0) + (s.v = 1 AND s.at IS NOT NULL)::int
+               + coalesce(e.v = 1 AND e.at IS NOT NULL, false)::int AS taken,
+           e.seq IS NULL OR e.seq >= greatest(s.seq, i.last_seq, t.last_seq) AS ends_last,
+           s.kind, s.input_id, s.summary, s.options, s.steerable, s.at AS started_at,
+           (s.source ->> 'line')::bigint AS source_line,
+           e.status, e.error, e.at AS ended_at,
+           (e.usage ->> 'input_tokens')::bigint        AS input_tokens,
+           (e.usage ->> 'cached_input_tokens')::bigint AS cached_input_tokens,
+           (e.usage ->> 'output_tokens')::bigint       AS output_tokens,
+           (e.usage ->> 'reasoning_tokens')::bigint    AS reasoning_tokens,
+           coalesce((s.source ->> 'inferred')::boolean, false)
+               OR coalesce((e.source ->> 'inferred')::boolean, false) AS inferred
+      FROM started s
+      FULL JOIN ended e USING (thread_id, turn_id)
+      FULL JOIN item i USING (thread_id, turn_id)
+      FULL JOIN told t USING (thread_id, turn_id)
+),
+-- both --
 inserted AS (
     INSERT INTO turns (
         thread_id, turn_id, kind, status, input_id, summary, model, options, steerable, in_context,

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.audit import Finding, audit_thread, missing_positions
+from adapters.audit import Finding, audit_thread, audit_threads, missing_positions
+from adapters.event_log import decoded
 from adapters.records import FIRST_HASH, LogEntry, chain_hash
+from domain.thread import Thread, fold
 from tests.adapters.service import Bench
 
 
@@ -86,3 +88,43 @@ def test_a_gap_in_the_positions_is_found() -> None:
     assert list(missing_positions(10, 10)) == []
     (finding,) = missing_positions(10, 9)
     assert finding.kind == "numbers"
+
+
+def fold_of(entries: list[LogEntry], seq: int) -> Thread:
+    """The thread as it was at that seq."""
+    return fold(Thread(entries[0].thread_id), (decoded(e).event for e in entries[:seq]))
+
+
+def test_a_snapshot_of_any_moment_that_is_what_the_log_says_is_no_finding(
+    entries: list[LogEntry],
+) -> None:
+    for seq in range(1, len(entries) + 1):
+        assert audit_thread(entries[0].thread_id, entries, fold_of(entries, seq)).findings == ()
+
+
+def test_a_wrong_snapshot_is_found_and_says_what_is_wrong(entries: list[LogEntry]) -> None:
+    for seq in range(1, len(entries) + 1):
+        wrong = replace(fold_of(entries, seq), title="Another", failures=2)
+        [found] = audit_thread(entries[0].thread_id, entries, wrong).findings
+        assert (found.kind, found.seq, found.position) == ("snapshot", seq, entries[seq - 1].id)
+        assert "(title, failures)" in found.what
+        assert "DELETE FROM thread_snapshots" in found.what
+        assert entries[0].thread_id in found.what
+
+
+def test_a_snapshot_of_more_than_the_log_has_is_wrong(entries: list[LogEntry]) -> None:
+    ahead = replace(fold_of(entries, len(entries)), seq=len(entries) + 1)
+    [found] = audit_thread(entries[0].thread_id, entries, ahead).findings
+    assert (found.kind, found.seq, found.position) == ("snapshot", len(entries) + 1, None)
+
+
+def test_the_snapshot_is_taken_before_the_events_are_read() -> None:
+    bench = Bench()
+    thread_id = bench.thread()
+
+    def load(of: str) -> Thread:
+        bench.service.submit(of, "hello")  # somebody goes on, and a snapshot is taken
+        return bench.threads.current(of)
+
+    [audit] = audit_threads(bench.recorder, [thread_id], lambda *_: None, load)
+    assert audit.findings == ()

@@ -14,6 +14,7 @@ from domain.events.prompt import PromptWithdrawn
 from domain.events.registry import ALL
 from domain.events.turn import TurnStarted
 from domain.options import TurnOptions
+from domain.ports import Recorded
 from tests.fixtures.clock import START
 
 
@@ -56,6 +57,10 @@ def test_empty_fields_are_not_stored_and_come_back_empty() -> None:
     assert codec.decode(event.name, data, 1) == event
 
 
+def row(position: int, data: bytes, name: str = "prompt.withdrawn") -> codec.StoredRow:
+    return position, 1, 2, START, b"hash", name, data
+
+
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.name)
 def test_every_field_that_may_be_empty_may_be_left_out(cls: type[TurnStarted]) -> None:
     for name, field in cls.model_fields.items():
@@ -95,6 +100,37 @@ def test_damage_is_an_error_with_position_and_field(data: bytes, why: str) -> No
     assert caught.value.details["position"] == 7
 
 
+def test_many_read_as_each_alone() -> None:
+    events = [withdrawn("a"), withdrawn("naïve ✓"), withdrawn("c")]
+    history = codec.decode_all(row(i, codec.encode(event)) for i, event in enumerate(events, 7))
+    assert history == [
+        Recorded(position, 1, 2, START, b"hash", event) for position, event in enumerate(events, 7)
+    ]
+    assert all(isinstance(entry, Recorded) for entry in history)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("prompt.eaten", b"{}"),
+        ("prompt.withdrawn", stored(v=2)),
+        ("prompt.withdrawn", b"not json"),
+        ("prompt.withdrawn", stored(text=["the secret"])),
+        ("prompt.withdrawn", stored(v=0)),
+    ],
+)
+def test_one_of_many_that_cannot_be_read_is_told_as_if_it_were_alone(
+    name: str, data: bytes
+) -> None:
+    with pytest.raises(CorruptEvent) as alone:
+        codec.decode(name, data, 8)
+    rows = [row(7, stored()), row(8, data, name), row(9, b"damaged, too")]
+    with pytest.raises(CorruptEvent) as among_many:
+        codec.decode_all(rows)
+    assert type(among_many.value) is type(alone.value)
+    assert among_many.value.message == alone.value.message
+
+
 def test_an_error_never_repeats_a_prompts_text() -> None:
     with pytest.raises(CorruptEvent) as caught:
         codec.decode("prompt.withdrawn", stored(text=["the secret"], reason="the secret"), 7)
@@ -109,8 +145,10 @@ def test_an_old_body_is_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(PromptWithdrawn, "schema_version", 2)
     body = json.loads(codec.encode(withdrawn()))
     del body["reason"]
-    event = codec.decode("prompt.withdrawn", json.dumps(body).encode(), 7)
+    data = json.dumps(body).encode()
+    event = codec.decode("prompt.withdrawn", data, 7)
     assert event == withdrawn().model_copy(update={"v": 2})
+    assert codec.decode_all([row(7, data)])[0].event == event
 
 
 def test_a_body_of_the_next_release_is_read_by_this_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,3 +88,24 @@ def test_an_item_over_the_limit_is_refused() -> None:
     assert turn_id is not None
     with pytest.raises(TooLarge, match=r"item\.completed"):
         bench.service.record_item(thread_id, turn_id, "agent_message", "s", text="x" * LIMIT)
+
+
+def test_an_edit_and_a_question_over_the_limit_are_refused() -> None:
+    bench = Bench()
+    thread_id = bench.thread()
+    turn_id = bench.service.submit(thread_id, "go").started_turn_id
+    assert turn_id is not None
+    bench.service.submit(thread_id, "next", delivery="queue", input_id="inp_1")
+    with pytest.raises(TooLarge, match=r"prompt\.edited"):
+        bench.service.edit(thread_id, "inp_1", "x" * LIMIT)
+    with pytest.raises(TooLarge, match=r"approval\.requested"):
+        bench.service.request_approval(thread_id, turn_id, "may I?", detail={"why": "x" * LIMIT})
+
+
+def test_a_fork_copies_what_was_admitted_under_a_higher_limit() -> None:
+    bench = Bench()
+    thread_id = bench.thread()
+    bench.service.submit(thread_id, "x" * (LIMIT // 2))
+    bench.log = RecordedLog(bench.recorder, 1024)
+    bench.service._execution._log = bench.log
+    assert bench.service.fork(thread_id).thread_id != thread_id

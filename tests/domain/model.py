@@ -6,11 +6,18 @@ it checks: it knows no events, only what each command does to the inbox and the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from domain import errors
 from domain.errors import Refused
 from tests.strategies import Call
+
+
+def storable(text: str) -> str:
+    """Trimmed, and without what no store takes."""
+    return re.sub("[\0\ud800-\udfff]", "\ufffd", text.strip())
+
 
 STRICTNESS = ["continue", "hold", "discard"]
 Refusal = type[Refused] | None
@@ -21,6 +28,7 @@ class Waiting:
     """A prompt in the inbox."""
 
     input_id: str
+    text: str
     delivery: str
     state: str = "pending"
 
@@ -34,6 +42,7 @@ class Running:
     interrupt: str | None = None
     turn_id: str | None = None
     items: list[str] = field(default_factory=list)
+    approvals: dict[str, str | None] = field(default_factory=dict)  # open ones, and their items
 
 
 @dataclass
@@ -82,9 +91,9 @@ class Model:
             return errors.TurnNotSteerable
         if delivery == "interrupt":
             self._stop(queued)
-            self.inbox.insert(0, Waiting(input_id, delivery))
+            self.inbox.insert(0, Waiting(input_id, storable(text), delivery))
         else:
-            self.inbox.append(Waiting(input_id, delivery))
+            self.inbox.append(Waiting(input_id, storable(text), delivery))
         return None
 
     def _steer(self, turn_id: str, text: str, input_id: str, **_: object) -> Refusal:
@@ -94,7 +103,7 @@ class Model:
             return errors.TurnNotSteerable
         if not text.strip():
             return errors.PromptRequired
-        self.inbox.append(Waiting(input_id, "steer"))
+        self.inbox.append(Waiting(input_id, storable(text), "steer"))
         return None
 
     def _take_steers(self, turn_id: str) -> Refusal:
@@ -132,6 +141,60 @@ class Model:
         self.inbox = [prompt for prompt in self.inbox if prompt.input_id != input_id]
         return None
 
+    def _edit(self, input_id: str, text: str, **_: object) -> Refusal:
+        if self.archived:
+            return errors.ThreadIsArchived
+        prompt = self._waiting(input_id)
+        if prompt is None:
+            return errors.PromptNotWaiting
+        if not text.strip():
+            return errors.PromptRequired
+        prompt.text = storable(text)
+        return None
+
+    def _redeliver(self, input_id: str, delivery: str, **_: object) -> Refusal:
+        if self.archived:
+            return errors.ThreadIsArchived
+        prompt = self._waiting(input_id)
+        if prompt is None:
+            return errors.PromptNotWaiting
+        if delivery == "steer" and prompt.delivery != "steer":
+            if self.slot is None:
+                return errors.NothingToSteer
+            if not self.slot.steerable or self.slot.interrupt:
+                return errors.TurnNotSteerable
+        prompt.delivery = delivery
+        return None
+
+    def _move(self, input_id: str, place: str, anchor_id: str | None, **_: object) -> Refusal:
+        if self.archived:
+            return errors.ThreadIsArchived
+        if anchor_id == input_id:
+            return errors.InvalidArgument
+        for named in filter(None, (input_id, anchor_id)):
+            prompt = self._waiting(named)
+            if prompt is None:
+                return errors.PromptNotWaiting
+            if prompt.delivery != "queue":
+                return errors.PromptNotQueued
+        others = [prompt for prompt in self.inbox if prompt.input_id != input_id]
+        line = [prompt for prompt in self._line() if prompt.input_id != input_id]
+        if anchor_id:
+            (at,) = [n for n, prompt in enumerate(others) if prompt.input_id == anchor_id]
+            at += place == "after"
+        else:
+            at = others.index(line[0]) if place == "first" and line else len(others)
+        moved = [*others[:at], *(p for p in self.inbox if p.input_id == input_id), *others[at:]]
+        if [p for p in moved if p.delivery == "queue"] != self._line():
+            self.inbox = moved
+        return None
+
+    def _line(self) -> list[Waiting]:
+        return [prompt for prompt in self.inbox if prompt.delivery == "queue"]
+
+    def _waiting(self, input_id: str) -> Waiting | None:
+        return next((prompt for prompt in self.inbox if prompt.input_id == input_id), None)
+
     # ── Turns ────────────────────────────────────────────────────────────────────────────────────
 
     def _interrupt(self, turn_id: str, queued: str | None, **_: object) -> Refusal:
@@ -147,6 +210,7 @@ class Model:
         if before and STRICTNESS.index(policy) <= STRICTNESS.index(before):
             return
         self.slot.interrupt = policy
+        self.slot.approvals = {}
         if policy == "discard":
             self.inbox = []
         if policy == "hold":
@@ -235,7 +299,27 @@ class Model:
             return errors.ItemNotOpen
         if refusal is None and self.slot is not None:
             self.slot.items.remove(item_id)
+            still = self.slot.approvals.items()
+            self.slot.approvals = {name: item for name, item in still if item != item_id}
         return refusal
+
+    def _request_approval(
+        self, turn_id: str, approval_id: str, item_id: str | None, **_: object
+    ) -> Refusal:
+        if self.slot is None or self.slot.turn_id != turn_id:
+            return errors.TurnNotActive
+        if self.slot.interrupt:
+            return errors.InterruptRequested
+        if item_id is not None and item_id not in self.slot.items:
+            return errors.ItemNotOpen
+        self.slot.approvals[approval_id] = item_id
+        return None
+
+    def _resolve_approval(self, approval_id: str, **_: object) -> Refusal:
+        if self.slot is None or approval_id not in self.slot.approvals:
+            return errors.ApprovalClosed
+        del self.slot.approvals[approval_id]
+        return None
 
     def _in_turn(self, turn_id: str) -> Refusal:
         active = self.slot is not None and self.slot.turn_id == turn_id

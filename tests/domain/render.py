@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from domain.events.approval import ApprovalEvent, ApprovalRequested, ApprovalResolved
 from domain.events.base import Event
 from domain.events.item import ItemCompleted, ItemEvent, ItemFailed, ItemInterrupted, ItemStarted
 from domain.events.prompt import (
     PromptAdmitted,
+    PromptEdited,
+    PromptMoved,
     PromptPromoted,
+    PromptRedelivered,
     PromptWithdrawn,
     QueueHeld,
     QueueReleased,
@@ -54,6 +58,8 @@ def _words(event: Event, turns: Names, items: Names) -> list[str]:
             return [turns[event.turn_id], event.queued]
         case TurnCompleted():
             return [turns[event.turn_id], event.status, repr(event.error) if event.error else ""]
+        case ApprovalEvent():
+            return _approval_words(event, turns, items)
         case ItemEvent():
             return _item_words(event, turns, items)
         case _:
@@ -75,6 +81,17 @@ def _prompt_words(event: Event, turns: Names) -> list[str]:
             return [label(event.input_id), "into", turns[event.turn_id]]
         case PromptWithdrawn():
             return [label(event.input_id), event.reason]
+        case PromptEdited():
+            return [label(event.input_id), repr(event.text)]
+        case PromptRedelivered():
+            target = event.target_turn_id
+            return [
+                label(event.input_id),
+                event.delivery,
+                f"for {turns[target]}" if target else "",
+            ]
+        case PromptMoved():
+            return [label(event.input_id), "in", *map(label, event.input_ids)]
         case QueueHeld():
             claimed = map(label, event.input_ids)
             return [*claimed, event.reason, f"of {turns[event.turn_id]}"]
@@ -82,6 +99,17 @@ def _prompt_words(event: Event, turns: Names) -> list[str]:
             return [*map(label, event.input_ids)]
         case _:
             return []
+
+
+def _approval_words(event: ApprovalEvent, turns: Names, items: Names) -> list[str]:
+    where = [turns[event.turn_id], event.approval_id.removeprefix("appr_")]
+    match event:
+        case ApprovalRequested():
+            return [*where, f"for {items[event.item_id]}" if event.item_id else ""]
+        case ApprovalResolved():
+            return [*where, event.decision, repr(event.note) if event.note else ""]
+        case _:
+            return [*where, str(getattr(event, "reason", ""))]
 
 
 def _item_words(event: ItemEvent, turns: Names, items: Names) -> list[str]:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from domain.decide.move import Place
+from domain.events.approval import ApprovalDecision
 from domain.events.base import ItemKind, Usage
 from domain.events.item import ItemStarted
+from domain.events.prompt import Redelivery
 from domain.events.turn import TurnStatus
 from domain.options import Delivery, Overrides, QueuePolicy, ThreadSettings
 from domain.outcome import Outcome
@@ -148,6 +151,42 @@ def withdraw(name: str) -> Step:
     )
 
 
+def edit_waiting(
+    name: str,
+    text: str,
+    *,
+    overrides: Overrides | None = None,
+    command_id: str | None = None,
+) -> Step:
+    """A prompt that waits says something else."""
+    return lambda world: world.service.edit(
+        THREAD,
+        f"inp_{name}",
+        text,
+        overrides=overrides,
+        command_id=command_id or f"cmd_edit_{name}",
+    )
+
+
+def redeliver(name: str, delivery: Redelivery, command_id: str | None = None) -> Step:
+    return lambda world: world.service.redeliver(
+        THREAD,
+        f"inp_{name}",
+        delivery,
+        command_id=command_id or f"cmd_redeliver_{name}_{delivery}",
+    )
+
+
+def move(name: str, place: Place, anchor: str | None = None, command_id: str | None = None) -> Step:
+    return lambda world: world.service.move(
+        THREAD,
+        f"inp_{name}",
+        place,
+        f"inp_{anchor}" if anchor else None,
+        command_id=command_id or f"cmd_move_{name}_{place}_{anchor}",
+    )
+
+
 def compact(reason: str | None = None, command_id: str = "cmd_compact") -> Step:
     return lambda world: world.service.compact(THREAD, reason, command_id=command_id)
 
@@ -162,6 +201,44 @@ def rollback(turns: int = 1, command_id: str = "cmd_rollback") -> Step:
     return lambda world: world.service.rollback(THREAD, turns, command_id=command_id)
 
 
+def ask(turn: str, name: str = "ok", kind: ItemKind | None = None) -> Step:
+    """An approval of that name; for the last item of that kind, if one is named."""
+
+    def step(world: World) -> Outcome:
+        item_id = last_item(world, kind) if kind else None
+        turn_id = world.turn(turn)
+        return world.service.request_approval(
+            THREAD, turn_id, "may I?", item_id=item_id, approval_id=f"appr_{name}"
+        )
+
+    return step
+
+
+def answer(
+    name: str = "ok",
+    decision: ApprovalDecision = "approved",
+    note: str | None = None,
+    command_id: str | None = None,
+) -> Step:
+    return lambda world: world.service.resolve_approval(
+        THREAD,
+        f"appr_{name}",
+        decision,
+        note=note,
+        command_id=command_id or f"cmd_answer_{name}",
+    )
+
+
+def last_item(world: World, kind: ItemKind) -> str:
+    """The item of that kind that began last."""
+    begun = [
+        entry.event.item_id
+        for entry in world.history()
+        if isinstance(entry.event, ItemStarted) and entry.event.kind == kind
+    ]
+    return begun[-1]
+
+
 def start_item(turn: str, kind: ItemKind = "tool_call", summary: str = "ls") -> Step:
     return lambda world: world.service.start_item(THREAD, world.turn(turn), kind, summary)
 
@@ -169,15 +246,9 @@ def start_item(turn: str, kind: ItemKind = "tool_call", summary: str = "ls") -> 
 def end_item(turn: str, kind: ItemKind = "tool_call", text: str | None = None) -> Step:
     """The last item of that kind completes."""
 
-    def step(world: World) -> Outcome:
-        begun = [
-            entry.event.item_id
-            for entry in world.history()
-            if isinstance(entry.event, ItemStarted) and entry.event.kind == kind
-        ]
-        return world.service.end_item(THREAD, world.turn(turn), begun[-1], text=text)
-
-    return step
+    return lambda world: world.service.end_item(
+        THREAD, world.turn(turn), last_item(world, kind), text=text
+    )
 
 
 def record_item(turn: str, kind: ItemKind = "agent_message", text: str = "hello") -> Step:

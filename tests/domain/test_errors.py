@@ -54,6 +54,7 @@ def test_codes_are_stable_names_and_no_two_are_alike() -> None:
         (errors.TurnNotSteerable, "turn_not_steerable"),
         (errors.SteersPending, "steers_pending"),
         (errors.NothingToEdit, "nothing_to_edit"),
+        (errors.LeaseLost, "lease_lost"),
         (errors.CommandConflict, "command_conflict"),
         (errors.ThreadContended, "thread_contended"),
     ],

@@ -11,45 +11,27 @@ from domain.laws import LAWS, violations
 from domain.options import TurnOptions
 from domain.ports import Recorded
 from tests.domain.render import line
+from tests.domain.test_forks_can_fail import BROKEN_FORKS
 from tests.domain.world import turn_names
 from tests.laws_breakers import (
     Breaker,
     History,
     changed,
     doubled,
+    early,
     find,
+    forked,
+    lost,
+    receipt,
     repaired,
+    says,
     story,
     swapped,
+    turn_id,
     turn_of,
+    twice,
     without,
 )
-
-# ── One event lost, doubled, moved or changed ────────────────────────────────────────────────────
-
-
-def lost(name: str, **fields: object) -> Breaker:
-    return lambda history: without(history, find(history, name, **fields))
-
-
-def twice(name: str, **fields: object) -> Breaker:
-    return lambda history: doubled(history, find(history, name, **fields))
-
-
-def early(name: str, **fields: object) -> Breaker:
-    """The event before the one it follows."""
-    return lambda history: swapped(history, find(history, name, **fields) - 1)
-
-
-def says(name: str, change: dict[str, object], **fields: object) -> Breaker:
-    return lambda history: changed(history, find(history, name, **fields), **change)
-
-
-def turn_id(name: str, event: str, **fields: object) -> Breaker:
-    """The event names that turn instead of its own."""
-    return lambda history: changed(
-        history, find(history, event, **fields), turn_id=turn_of(history, name)
-    )
 
 
 def numbers(**change: int) -> Breaker:
@@ -65,14 +47,11 @@ def numbers(**change: int) -> Breaker:
     return breaker
 
 
-def receipt(index: int, value: str | None) -> Breaker:
-    def breaker(history: History) -> History:
-        spoiled = list(history)
-        event = spoiled[index].event.model_copy(update={"receipt": value})
-        spoiled[index] = spoiled[index]._replace(event=event)
-        return spoiled
-
-    return breaker
+def redelivered_idle(history: History) -> History:
+    """While nothing runs, a prompt becomes a steer."""
+    first = history[find(history, "prompt.redelivered", input_id="inp_O")]
+    event = first.event.model_copy(update={"target_turn_id": None})
+    return repaired([*history, first._replace(event=event)])
 
 
 BROKEN: dict[str, tuple[str, Breaker]] = {
@@ -95,6 +74,29 @@ BROKEN: dict[str, tuple[str, Breaker]] = {
         says("turn.started", {"input_id": "inp_B"}, kind="compaction"),
     ),
     "L2 a prompt comes back with another text": ("L2", says("prompt.withdrawn", {"text": "?"})),
+    "L2 a prompt comes back as it was before its edit": (
+        "L2",
+        says("prompt.edited", {"text": "?"}, input_id="inp_P"),
+    ),
+    "L2 an edit of a prompt that runs": (
+        "L2",
+        says("prompt.edited", {"input_id": "inp_L"}, input_id="inp_M"),
+    ),
+    "L2 a redelivery of a prompt that never was": (
+        "L2",
+        says("prompt.redelivered", {"input_id": "inp_9"}, delivery="queue"),
+    ),
+    "L2 a move of a prompt that ran": ("L2", says("prompt.moved", {"input_id": "inp_L"})),
+    "L3 a move was forgotten": ("L3", lost("prompt.moved", input_id="inp_N")),
+    "L3 a move of others too": (
+        "L3",
+        says("prompt.moved", {"input_ids": ("inp_M", "inp_N", "inp_9")}, input_id="inp_N"),
+    ),
+    "L3 a move into nowhere": (
+        "L3",
+        says("prompt.moved", {"input_ids": ("inp_M",)}, input_id="inp_N"),
+    ),
+    "L3 a move of a steer": ("L3", lost("prompt.redelivered", input_id="inp_P")),
     "L3 the queue is overtaken": (
         "L3",
         lambda history: moved(history, "inp_J", before="inp_I"),
@@ -130,9 +132,26 @@ BROKEN: dict[str, tuple[str, Breaker]] = {
         "L6",
         says("turn.started", {"steerable": False}, input_id="inp_A"),
     ),
+    "L6 a redelivered steer without an aim": (
+        "L6",
+        says("prompt.redelivered", {"target_turn_id": None}, input_id="inp_O"),
+    ),
+    "L6 a queued prompt with an aim": (
+        "L6",
+        says("prompt.redelivered", {"target_turn_id": "turn_9"}, delivery="queue"),
+    ),
+    "L6 a redelivered steer into a turn that takes none": (
+        "L6",
+        says("turn.started", {"steerable": False}, input_id="inp_L"),
+    ),
+    "L6 a redelivered steer into nothing": ("L6", redelivered_idle),
+    "L8 a redelivered steer after the interrupt": (
+        "L8",
+        lambda history: interrupted_before(history, "prompt.redelivered", "L"),
+    ),
     "L8 a steer after the interrupt": (
         "L8",
-        lambda history: interrupted_before(history, "turn.steered"),
+        lambda history: interrupted_before(history, "turn.steered", "A"),
     ),
     "L8 an interrupt of an ended turn": ("L8", turn_id("A", "turn.interrupt_requested")),
     "L8 a steer into an ended turn": ("L8", turn_id("A", "turn.steered", input_id="inp_U")),
@@ -143,6 +162,36 @@ BROKEN: dict[str, tuple[str, Breaker]] = {
     "L9 an open item in an ended turn": ("L9", lost("item.failed")),
     "L9 an item begins twice": ("L9", twice("item.started", kind="tool_call")),
     "L9 an item ends that never began": ("L9", lost("item.started", kind="tool_call")),
+    "L9 an approval of an ended turn": (
+        "L9",
+        turn_id("A", "approval.requested", approval_id="appr_1"),
+    ),
+    "L9 an approval is answered twice": ("L9", twice("approval.resolved")),
+    "L9 an approval is asked for twice": ("L9", twice("approval.requested")),
+    "L9 an answer to nothing": ("L9", lost("approval.requested", approval_id="appr_1")),
+    "L9 an approval for an item that is over": (
+        "L9",
+        says("approval.requested", {"item_id": "item_9"}, approval_id="appr_2"),
+    ),
+    "L9 an approval after the interrupt": (
+        "L9",
+        lambda history: interrupted_before(history, "approval.requested", "V"),
+    ),
+    "L9 an approval outlives its item": ("L9", lost("approval.cancelled", reason="item")),
+    "L9 an approval outlives the interrupt": ("L9", lost("approval.cancelled", reason="interrupt")),
+    "L9 an approval outlives its turn": ("L9", lost("approval.cancelled", reason="end")),
+    "L9 an approval is cancelled by no interrupt": (
+        "L9",
+        says("approval.cancelled", {"reason": "interrupt"}, reason="end"),
+    ),
+    "L9 an approval is cancelled by no end": (
+        "L9",
+        says("approval.cancelled", {"reason": "end"}, reason="interrupt"),
+    ),
+    "L9 an approval is cancelled by another item's end": (
+        "L9",
+        says("approval.requested", {"item_id": None}, approval_id="appr_2"),
+    ),
     "L10 a receipt is missing": ("L10", receipt(1, None)),
     "L10 a receipt too many": ("L10", receipt(2, "r")),
     "L10 a command comes back": (
@@ -227,14 +276,14 @@ def without_promotion(history: History, name: str) -> History:
     return repaired(history[: find(history, "prompt.admitted", input_id=f"inp_{name}") + 1])
 
 
-def interrupted_before(history: History, name: str) -> History:
-    """An interrupt, with nothing to claim, right before the first steer is taken."""
-    steered = find(history, name)
+def interrupted_before(history: History, name: str, turn: str) -> History:
+    """An interrupt of that turn, with nothing to claim, right before the command of that event."""
+    at = find(history, name)
+    while history[at - 1].event.command_id == history[at].event.command_id:
+        at -= 1
     request = history[find(history, "turn.interrupt_requested", queued="continue")]
-    event = request.event.model_copy(update={"turn_id": turn_of(history, "A")})
-    return repaired(
-        [*history[: steered - 1], request._replace(event=event), *history[steered - 1 :]]
-    )
+    event = request.event.model_copy(update={"turn_id": turn_of(history, turn)})
+    return repaired([*history[:at], request._replace(event=event), *history[at:]])
 
 
 @cache
@@ -256,12 +305,11 @@ def test_the_law_finds_what_breaks_it(name: str) -> None:
 
 
 def test_every_predicate_can_fail() -> None:
-    failed = {
-        name
-        for _, breaker in BROKEN.values()
-        for name, law in LAWS.items()
-        if list(law(breaker(list(legal()))))
-    }
+    spoiled = [
+        *(breaker(list(legal())) for _, breaker in BROKEN.values()),
+        *(breaker(forked()) for _, breaker in BROKEN_FORKS.values()),
+    ]
+    failed = {name for history in spoiled for name, law in LAWS.items() if list(law(history))}
     assert failed == LAWS.keys()
 
 
@@ -285,19 +333,31 @@ HARMLESS = {
         "thread.rolled_back X compaction edit",
         "turn.interrupt_requested B continue",  # which claims nothing
         "turn.interrupt_requested F continue",
-        "turn.completed K completed",  # the last turn might still run
+        "prompt.moved P in P M",  # as P is taken back
     },
-    "doubled": {"thread.updated 't'", "thread.archived", "thread.unarchived"},
+    "doubled": {
+        *("thread.updated 't'", "thread.archived", "thread.unarchived"),
+        *("prompt.edited M 'm'", "prompt.edited P 'p'"),
+        *("prompt.redelivered O steer for L", "prompt.redelivered P queue"),
+        *("prompt.moved N in N M", "prompt.moved P in P M"),
+    },
     "swapped": {
         "prompt.admitted B queue",  # with a prompt of another delivery
         "prompt.admitted C queue",
         "prompt.admitted D queue",  # with an interrupt that claims nothing
+        "prompt.admitted M queue",  # with the one that is moved before it
+        "prompt.admitted N queue",  # with what happens to others
+        "prompt.edited M 'm'",
+        "prompt.redelivered O steer for L",
+        "prompt.moved P in P M",
         "item.completed A tool_call",  # with what does not concern it
         "item.started A reasoning",
         "turn.interrupt_requested F continue",
         "turn.completed K completed",
         "thread.archived",
         "thread.unarchived",
+        "approval.resolved V 1 approved",
+        "turn.interrupt_requested V hold",  # with a cancellation it causes
     },
 }
 SPOILS: dict[str, Callable[[History, int], History]] = {

@@ -18,14 +18,30 @@ from domain.outcome import Outcome
 from domain.thread import Thread
 from tests.domain.model import Model, Running
 from tests.domain.world import World
-from tests.strategies import Call, Move, aim, moves, play
+from tests.strategies import Call, Kind, Move, aim, moves, play
 
 THREADS = ("thr_1", "thr_2")
 # Mostly one of them, so that its history gets long.
 Chosen = st.sampled_from(["thr_1", "thr_1", "thr_1", "thr_2"])
 
+# Arguments that "other" is another value of.
+CHANGEABLE = {"text", "reason", "error", "queued", "turns", "note"}
+
 # These do nothing when there is nothing to do: said again, they append nothing.
-QUIET_AGAIN = {"take_steers", "interrupt", "update", "archive", "unarchive"}
+QUIET_AGAIN = {
+    *("take_steers", "interrupt", "update", "archive", "unarchive"),
+    *("edit", "redeliver", "move"),
+}
+
+
+IN_A_TURN: tuple[Kind, ...] = (
+    *("submit", "start_item", "request_approval", "request_approval", "resolve_approval"),
+    *("end_item", "interrupt"),
+)
+IN_LINE: tuple[Kind, ...] = (
+    *("submit", "edit", "redeliver", "redeliver", "move", "move", "withdraw", "take_steers"),
+    "interrupt",
+)
 
 
 class Runtime(RuleBasedStateMachine):
@@ -44,10 +60,17 @@ class Runtime(RuleBasedStateMachine):
 
     @rule(script=st.lists(moves(), min_size=1, max_size=12), thread_id=Chosen)
     def commands(self, script: list[Move], thread_id: str) -> None:
-        for move in script:
-            self._do(self._aim(move, thread_id))
-            self.the_laws_hold()
-            self.the_model_agrees()
+        self._follow(script, thread_id)
+
+    @rule(script=st.lists(moves(IN_A_TURN), min_size=4, max_size=12), thread_id=Chosen)
+    def what_a_turn_does(self, script: list[Move], thread_id: str) -> None:
+        """Items and approvals, with nothing between that would end them all."""
+        self._follow(script, thread_id)
+
+    @rule(script=st.lists(moves(IN_LINE), min_size=4, max_size=12), thread_id=Chosen)
+    def what_users_do_to_the_line(self, script: list[Move], thread_id: str) -> None:
+        """Prompts that come, change and stand elsewhere, while a turn runs."""
+        self._follow(script, thread_id)
 
     @rule(move=moves(), thread_id=Chosen)
     def twice(self, move: Move, thread_id: str) -> None:
@@ -92,7 +115,14 @@ class Runtime(RuleBasedStateMachine):
         call, _ = data.draw(st.sampled_from(list(self.recorded.values())))
         other = Call(call.method, _next(call.thread_id), call.arguments)
         if not elsewhere:
-            arguments = {"text", "reason", "error", "queued", "turns"} & call.arguments.keys()
+            arguments = {
+                "text",
+                "reason",
+                "error",
+                "queued",
+                "turns",
+                "note",
+            } & call.arguments.keys()
             if not arguments:
                 return
             changed = min(arguments)
@@ -110,6 +140,17 @@ class Runtime(RuleBasedStateMachine):
     def nowhere(self, move: Move) -> None:
         call = aim(move, Thread("thr_9"), self._next_number())
         assert isinstance(play(self.world.service, call), ThreadNotFound)
+
+    @rule(thread_id=Chosen, share=st.floats(0, 1, allow_nan=False))
+    def fork(self, thread_id: str, share: float) -> None:
+        """From any point on there can be another thread, which waits for nothing."""
+        history = self.world.history(thread_id)
+        seq = 1 + int(share * (len(history) - 1))
+        outcome = self.world.service.fork(thread_id, at_seq=seq)
+        assert violations(self.world.history(outcome.thread_id)) == []
+        forked = self.world.state(outcome.thread_id)
+        assert (forked.turn, forked.inbox) == (None, ())
+        assert self.world.history(thread_id) == history
 
     # ── The process ──────────────────────────────────────────────────────────────────────────────
 
@@ -152,8 +193,8 @@ class Runtime(RuleBasedStateMachine):
     def the_model_agrees(self) -> None:
         for thread_id, model in self.models.items():
             thread = self.world.state(thread_id)
-            assert [(p.input_id, p.state, p.delivery) for p in thread.inbox] == [
-                (p.input_id, p.state, p.delivery) for p in model.inbox
+            assert [(p.input_id, p.text, p.state, p.delivery) for p in thread.inbox] == [
+                (p.input_id, p.text, p.state, p.delivery) for p in model.inbox
             ]
             assert (thread.archived, thread.failures) == (model.archived, model.failures)
             assert len(thread.context) == len(model.context)
@@ -164,6 +205,12 @@ class Runtime(RuleBasedStateMachine):
     def _next_number(self) -> int:
         self.number += 1
         return self.number
+
+    def _follow(self, script: list[Move], thread_id: str) -> None:
+        for move in script:
+            self._do(self._aim(move, thread_id))
+            self.the_laws_hold()
+            self.the_model_agrees()
 
     def _aim(self, move: Move, thread_id: str) -> Call:
         return aim(move, self.world.state(thread_id), self._next_number())
@@ -206,13 +253,18 @@ def _slot(thread: Thread) -> object:
     if turn is None:
         return None
     still_open = sorted(item.item_id for item in turn.open_items)
-    return (turn.turn_id, turn.input_id, turn.steerable, turn.interrupt, still_open)
+    asked = {approval.approval_id: approval.item_id for approval in turn.open_approvals}
+    return (turn.turn_id, turn.input_id, turn.steerable, turn.interrupt, still_open, asked)
 
 
 def _expected(slot: Running | None) -> object:
     if slot is None:
         return None
-    return (slot.turn_id, slot.opened_by, slot.steerable, slot.interrupt, sorted(slot.items))
+    still_open = sorted(slot.items)
+    return (
+        *(slot.turn_id, slot.opened_by, slot.steerable, slot.interrupt),
+        *(still_open, slot.approvals),
+    )
 
 
 TestRuntime = Runtime.TestCase

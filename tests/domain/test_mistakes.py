@@ -8,12 +8,18 @@ from domain import inbox as inboxes
 from domain.errors import Refused
 from domain.events.base import Event
 from domain.laws import violations
+from domain.outcome import Outcome
 from tests.domain.steps import (
     Step,
+    ask,
     complete,
+    edit_waiting,
+    end_item,
     fail,
     interrupt,
+    move,
     queue,
+    redeliver,
     release,
     send_now,
     start_item,
@@ -22,7 +28,7 @@ from tests.domain.steps import (
     submit,
     take_steers,
 )
-from tests.domain.world import World
+from tests.domain.world import THREAD, World
 
 
 def last_first(inbox: inboxes.Inbox) -> inboxes.Prompt | None:
@@ -35,6 +41,10 @@ def no_drain(*_: object) -> tuple[Event, ...]:
 
 def hold_none(*_: object) -> tuple[Event, ...]:
     return ()
+
+
+def fork_of_all(world: World) -> Outcome:
+    return world.service.fork(THREAD, new_thread_id="thr_fork")
 
 
 MISTAKES: dict[str, tuple[str, str, object, tuple[Step, ...]]] = {
@@ -104,6 +114,60 @@ MISTAKES: dict[str, tuple[str, str, object, tuple[Step, ...]]] = {
         ("hold", "continue", "discard"),
         (submit("A"), interrupt("A", "hold"), interrupt("A", "continue")),
     ),
+    "an edit is forgotten": (
+        "L18",
+        "domain.inbox.edit",
+        lambda _event, inbox: inbox,
+        (submit("A"), queue("B"), edit_waiting("B", "b"), complete("A")),
+    ),
+    "a redelivery is forgotten": (
+        "L6",
+        "domain.inbox.redeliver",
+        lambda _event, inbox: inbox,
+        (submit("A"), queue("B"), queue("C"), redeliver("C", "steer"), complete("A")),
+    ),
+    "a redelivered prompt steers a turn that is to stop": (
+        "L8",
+        "domain.decide.redeliver._aim",
+        lambda thread: thread.turn.turn_id,
+        (submit("A"), queue("B"), interrupt("A", "continue"), redeliver("B", "steer")),
+    ),
+    "a move is forgotten": (
+        "L3",
+        "domain.inbox.reorder",
+        lambda _event, inbox: inbox,
+        (submit("A"), queue("B"), queue("C"), move("C", "first"), complete("A")),
+    ),
+    "a move takes others along": (
+        "L3",
+        "domain.inbox.leave",
+        lambda input_id, inbox: tuple(reversed([p for p in inbox if p.input_id != input_id])),
+        (submit("A"), queue("B"), queue("C"), queue("D"), move("D", "first")),
+    ),
+    "an interrupt leaves approvals open": (
+        "L9",
+        "domain.decide.interrupt.cancel_approvals",
+        hold_none,
+        (submit("A"), ask("A"), interrupt("A", "hold")),
+    ),
+    "an end leaves approvals open": (
+        "L9",
+        "domain.decide.finish.cancel_approvals",
+        hold_none,
+        (submit("A"), ask("A"), complete("A")),
+    ),
+    "an item leaves its approvals open": (
+        "L9",
+        "domain.decide.items.cancel_approvals_of",
+        hold_none,
+        (submit("A"), start_item("A"), ask("A", kind="tool_call"), end_item("A")),
+    ),
+    "a fork takes the inbox along": (
+        "L12",
+        "domain.decide.fork._closing",
+        no_drain,
+        (submit("A"), queue("B"), fork_of_all),
+    ),
     "held prompts are not counted": (
         "L17",
         "domain.inbox.held",
@@ -123,4 +187,6 @@ def test_the_laws_see_a_mistake_in_a_decision(name: str, monkeypatch: pytest.Mon
             step(world)
         except Refused as refusal:
             pytest.fail(f"the mistake is not even made: {refusal}")
-    assert law in {violation.law for violation in violations(world.history())}
+    histories = [world.history(thread_id) for thread_id in (THREAD, "thr_fork")]
+    found = {violation.law for history in histories for violation in violations(history)}
+    assert law in found

@@ -10,20 +10,25 @@ import pytest
 from domain.command import body_hash
 from domain.errors import CommandConflict, PromptRequired, ThreadBusy
 from domain.options import Overrides, ThreadSettings, TurnOptions
-from domain.ports import Recorded, Uncommitted
+from domain.ports import Fence, Recorded, Uncommitted
 from tests.domain.given import Given, check, given, runs
 from tests.domain.steps import (
     Step,
+    answer,
     archive,
+    ask,
     compact,
     complete,
     create,
     edit,
+    edit_waiting,
     fail,
     finish,
     interrupt,
+    move,
     queue,
     recover,
+    redeliver,
     release,
     rollback,
     send_now,
@@ -56,6 +61,12 @@ RETRIES: dict[str, tuple[Given, Step, tuple[Step, ...]]] = {
     "release": (HELD, release(), (complete("B"), complete("C"))),
     "release one": (HELD, release("C"), (complete("C"),)),
     "withdraw": (HELD, withdraw("B"), (release(),)),
+    "edit a waiting one": (HELD, edit_waiting("B", "b"), (release(), complete("B"))),
+    "redeliver": (given(submit("A"), queue("B")), redeliver("B", "steer"), (fail("A"),)),
+    "redeliver back": (given(submit("A"), steer("S")), redeliver("S", "queue"), (fail("A"),)),
+    "move": (HELD, move("C", "before", "B"), (withdraw("B"), release())),
+    "request_approval": (given(submit("A")), ask("A"), (answer(), complete("A"))),
+    "resolve_approval": (given(submit("A"), ask("A")), answer(), (complete("A"),)),
     "compact": (given(), compact(), (complete("compaction"), submit("A"))),
     "edit": (given(submit("A"), fail("A")), edit("B"), (complete("B"), rollback(), submit("C"))),
     "rollback": (given(submit("A"), stop("A")), rollback(), (submit("B"),)),
@@ -159,6 +170,22 @@ OTHER_COMMANDS: dict[str, tuple[Given, Step]] = {
     "release": (
         given(*HELD.steps, lambda world: world.service.release(THREAD, command_id="cmd_1")),
         lambda world: world.service.release(THREAD, ["inp_C"], command_id="cmd_1"),
+    ),
+    "edit a waiting one": (
+        given(*HELD.steps, edit_waiting("B", "b", command_id="cmd_1")),
+        edit_waiting("B", "c", command_id="cmd_1"),
+    ),
+    "redeliver": (
+        given(submit("A"), steer("S"), redeliver("S", "queue", "cmd_1")),
+        redeliver("S", "steer", "cmd_1"),
+    ),
+    "move": (
+        given(*HELD.steps, move("C", "before", "B", "cmd_1")),
+        move("C", "after", "B", "cmd_1"),
+    ),
+    "resolve_approval": (
+        given(submit("A"), ask("A"), answer("ok", "approved")),
+        answer("ok", "denied"),
     ),
     "another intent": (given(archive("cmd_1")), unarchive("cmd_1")),
     "create": (given(), create("other title")),
@@ -272,7 +299,9 @@ def test_an_append_whose_answer_was_lost_is_answered_by_the_retry_inside() -> No
     append = world.log.append
     seen: list[tuple[Recorded, ...]] = []
 
-    def append_twice(entries: Sequence[Uncommitted], *, expected_seq: int) -> tuple[Recorded, ...]:
+    def append_twice(
+        entries: Sequence[Uncommitted], *, expected_seq: int, fence: Fence | None = None
+    ) -> tuple[Recorded, ...]:
         seen.append(append(entries, expected_seq=expected_seq))
         return append(entries, expected_seq=expected_seq)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from domain.events.base import Event
 from domain.execution import Execution, number
 from domain.options import Routing, ThreadSettings
-from domain.ports import CommandRecorded, Conflict, Recorded, Uncommitted
+from domain.ports import CommandRecorded, Conflict, Fence, Recorded, Uncommitted
 from domain.service import ThreadService
 from domain.thread import Thread, fold
 from tests.fixtures.clock import START, CountingEntropy, HandClock
@@ -37,7 +37,14 @@ class TinyLog:
         self._commands: defaultdict[str, list[Recorded]] = defaultdict(list)
         self._versions: Counter[str] = Counter()
 
-    def append(self, entries: Sequence[Uncommitted], *, expected_seq: int) -> tuple[Recorded, ...]:
+    def append(
+        self,
+        entries: Sequence[Uncommitted],
+        *,
+        expected_seq: int,
+        fence: Fence | None = None,
+    ) -> tuple[Recorded, ...]:
+        """Nobody takes leases here, so a `fence` keeps nobody out."""
         if self.before_append is not None:
             meanwhile, self.before_append = self.before_append, None
             meanwhile()

@@ -19,7 +19,7 @@ from domain.errors import TurnlogError
 from projections.follow import Follower
 
 PACE_SECONDS = 0.06
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 class Following(threading.Thread):

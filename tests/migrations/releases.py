@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.migrate import revisions
 from tests.adapters.cli.harness import ROOT, Cli, Ran
+from tests.fixtures.patience import PATIENCE, eventually
 
 PACKAGES: Final = ("domain", "projections", "adapters")
 DRIVER: Final = Path(__file__).with_name("driver.py")
-PATIENCE_SECONDS: Final = 60.0
 NEXT_REVISION: Final = "9001"
 
 
@@ -53,7 +52,7 @@ class Release:
         """Run some lines of Python with its packages."""
         run = [sys.executable, "-P", "-c", code, self.database.url, *args]
         env = {"PYTHONPATH": str(self.folder)}
-        subprocess.run(run, env=env, check=True, timeout=PATIENCE_SECONDS)
+        subprocess.run(run, env=env, check=True, timeout=PATIENCE)
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Put `new` where `old` stands in a file of it: there, and nowhere else."""
@@ -83,7 +82,7 @@ class Release:
                 ready = process.stdout.readline()
                 assert ready == "ready\n", process.communicate()[1]
                 yield
-                out, err = process.communicate(timeout=PATIENCE_SECONDS)
+                out, err = process.communicate(timeout=2 * PATIENCE)  # more than its own
             finally:
                 process.kill()
         assert (process.returncode, err) == (0, ""), err
@@ -111,9 +110,11 @@ def next_release(before: Release, folder: Path) -> Release:
 def until_appended(connection: Connection, events: int) -> None:
     """Returns when so many more events are in the log: everybody goes on working."""
     query = "SELECT position FROM log_head"
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    target, deadline = row[0] + events, time.monotonic() + PATIENCE_SECONDS
-    while (row := connection.execute(query).fetchone()) is not None and row[0] < target:
-        assert time.monotonic() < deadline, f"stuck at position {row[0]}"
-        time.sleep(0.01)  # other processes' own time, nobody tells
+
+    def position() -> int:
+        row = connection.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    target = position() + events
+    eventually(lambda: position() >= target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, get_args
 
+from domain.events.approval import ApprovalDecision
 from domain.events.base import Event, ItemKind, Source, Usage
 from domain.events.thread import Origin, ThreadCreated
 from domain.execution import Execution
@@ -39,6 +40,7 @@ def every_event() -> list[Recorded]:
     service = ThreadService(execution, Routing(rules={"review": "careful"}))
     for thread_id in ("thr_native", "thr_imported"):
         _Teller(service, clock, thread_id).tell()
+    service.fork("thr_native", new_thread_id="thr_fork", title="Another way")
     for policy in get_args(QueuePolicy):
         settings = ThreadSettings(options=OPTIONS, queue_on_interrupt=policy, steerable=False)
         service.create(thread_id=f"thr_empty_{policy}", settings=settings)
@@ -70,6 +72,8 @@ class _Teller:
         self._a_queue_held_by_an_interrupt()
         self._a_queue_held_by_failures()
         self._what_is_withdrawn_and_taken_back()
+        self._what_changes_while_it_waits()
+        self._what_a_turn_asks_for()
         for policy in get_args(QueuePolicy):
             settings = ThreadSettings(options=OPTIONS, queue_on_interrupt=policy)
             self.service.update(self.thread_id, title=f"Another {policy}", settings=settings)
@@ -165,6 +169,50 @@ class _Teller:
         )
         self.finish()
         self.service.rollback(self.thread_id, 1)
+
+    def _what_changes_while_it_waits(self) -> None:
+        self.submit("runs")
+        waits = [self._queued(text) for text in ("said badly", "in a hurry", "last")]
+        asks = Overrides(options=OPTIONS, route_intent="Review", input_summary="in short")
+        self.service.edit(self.thread_id, waits[0], f"said better\0 {ODD}", overrides=asks)
+        self.service.redeliver(self.thread_id, waits[1], "steer")
+        self.service.redeliver(self.thread_id, waits[1], "queue")
+        self.service.move(self.thread_id, waits[2], "first")
+        while self.service.thread(self.thread_id).turn is not None:
+            self.finish()
+
+    def _queued(self, text: str) -> str:
+        self.submit(text, "queue")
+        return f"inp_{self.thread_id}_{self.prompts}"
+
+    def _what_a_turn_asks_for(self) -> None:
+        for ends in ("interrupt", "end"):
+            self.submit("may ask")
+            turn = self.running()
+            for decision in get_args(ApprovalDecision):
+                approval_id = self._ask(turn, f"{ends}_{decision}")
+                self.service.resolve_approval(
+                    self.thread_id, approval_id, decision, note=f"because {ODD}"
+                )
+            call = self.service.start_item(self.thread_id, turn, "tool_call", "rm -r").item_ids[0]
+            self._ask(turn, f"{ends}_item", call)
+            self.service.end_item(self.thread_id, turn, call, "failed", reason="nobody answers")
+            self._ask(turn, f"{ends}_open")
+            if ends == "interrupt":
+                self.service.interrupt(self.thread_id, turn)
+            self.finish("interrupted")
+
+    def _ask(self, turn: str, name: str, item_id: str | None = None) -> str:
+        approval_id = f"appr_{self.thread_id}_{name}"
+        self.service.request_approval(
+            self.thread_id,
+            turn,
+            f"may I? {ODD}",
+            item_id=item_id,
+            detail={"name": name},
+            approval_id=approval_id,
+        )
+        return approval_id
 
 
 def _imported(event: Event, number: int) -> Event:

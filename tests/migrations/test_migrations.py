@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
@@ -23,7 +22,9 @@ from adapters.errors import MigrationFailed, NewerSchema, NotMigrated
 from adapters.postgres import migrate, migration_sql
 from adapters.postgres.connection import Connection, connect
 from adapters.postgres.database import Database
+from tests.adapters.postgres.test_batches import wait_for_a_lock
 from tests.fixtures.catalog import catalog
+from tests.fixtures.patience import PATIENCE, eventually
 
 REVISIONS = sorted(migrate.revisions()[1])
 
@@ -61,15 +62,17 @@ def test_what_a_database_sets_for_short_queries_does_not_end_an_upgrade(
     empty: Connection, empty_database: Database
 ) -> None:
     name = empty.info.dbname
-    for setting, value in (("statement_timeout", "100ms"), ("lock_timeout", "1ms")):
-        empty.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'".encode())
+    # Long enough for a session to begin on a busy machine, and shorter than the wait.
+    for setting in ("statement_timeout", "lock_timeout"):
+        empty.execute(f"ALTER DATABASE {name} SET {setting} = '2s'".encode())
     holds = "SELECT pg_advisory_lock(hashtextextended('turnlog.migrate.turnlog', 0))"
     empty.execute(holds)
     with ThreadPoolExecutor(1) as thread:
         upgraded = thread.submit(migrate.upgrade, empty_database)
-        time.sleep(0.5)  # another migrates meanwhile
+        wait_for_a_lock(empty)
+        empty.execute("SELECT pg_sleep(2.5)")  # another migrates meanwhile
         empty.execute("SELECT pg_advisory_unlock_all()")
-        assert upgraded.result(60).state == "current"
+        assert upgraded.result(PATIENCE).state == "current"
 
 
 def test_upgrade_from_nothing_reaches_the_head(empty: Connection, empty_database: Database) -> None:
@@ -136,7 +139,7 @@ def test_several_processes_may_upgrade_at_once(empty: Connection, empty_database
     )
     start = [sys.executable, "-c", code, empty_database.url]
     processes = [subprocess.Popen(start, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [p.communicate(timeout=60)[0].strip() for p in processes] == ["current"] * 3
+    assert [p.communicate(timeout=PATIENCE)[0].strip() for p in processes] == ["current"] * 3
     assert migrate.status(empty, empty_database).state == "current"
 
 
@@ -224,6 +227,35 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(
         migrate.upgrade(database)
     assert catalog(connection, "turnlog") == before
     assert migrate.status(connection, database).state == "behind"
+
+
+def test_a_migration_lets_others_pass_while_a_table_is_in_use(
+    connection: Connection,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _add_revision(tmp_path, monkeypatch, "ALTER TABLE log ADD COLUMN more text;")
+    waiting = (
+        "SELECT min(pid) FROM pg_locks WHERE NOT granted AND relation = 'turnlog.log'::regclass"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+    def waits() -> int | None:
+        row = connection.execute(waiting).fetchone()
+        return None if row is None else row[0]
+
+    with connect(database) as reader, ThreadPoolExecutor(1) as thread:
+        with reader.transaction():
+            reader.execute("SELECT count(*) FROM log")
+            upgraded = thread.submit(migrate.upgrade, database)
+            first = eventually(waits)
+            # Whoever came after it gets the table, although it has not had it yet.
+            with connection.transaction():
+                connection.execute("LOCK TABLE log IN ROW EXCLUSIVE MODE")
+            second = eventually(lambda: (now := waits()) != first and now)
+        assert upgraded.result(PATIENCE).state == "current"
+    assert second
 
 
 def test_sql_files_may_hold_colons_percent_signs_and_many_statements(

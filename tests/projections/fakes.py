@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from domain.errors import TurnlogError
 from projections.errors import RangeRejected, SwapBlocked
 from projections.ports import ReadModelStatus, Step, Suspect
+from projections.registry import definition
 from projections.rows import ThreadRows
 
 
@@ -32,6 +33,8 @@ class FakeSession:
     pauses: list[float] = field(default_factory=list)
     before_step: Callable[[], None] = lambda: None
     leads: bool = True
+    made_by: str | None = field(default_factory=definition)
+    is_led_until: float = 0.0
     busy: bool = False
     now: float = 0.0
     stood_aside: int = 0
@@ -59,6 +62,9 @@ class FakeSession:
         self.pauses.append(seconds)
         self.now += seconds
 
+    def is_led(self) -> bool:
+        return self.now < self.is_led_until
+
     def stand_aside(self) -> None:
         self.stood_aside += 1
 
@@ -69,7 +75,7 @@ class FakeSession:
         self.now += seconds
 
     def status(self) -> ReadModelStatus:
-        return ReadModelStatus(self.position, self.head, None, None)
+        return ReadModelStatus(self.position, self.head, None, None, self.made_by)
 
     def record_failure(self, position: int, why: str) -> None:
         self.failures.append((position, why))
@@ -118,9 +124,6 @@ class FakeRebuild(FakeSession):
 
     def snapshot(self, thread_id: str) -> tuple[ThreadRows, int]:
         return self.rows[thread_id]
-
-    def tidy(self) -> None:
-        self.done.append("tidy")
 
     def mismatches(self, meanwhile: Callable[[], None]) -> Sequence[str]:
         self.done.append("compare")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.domain import steps
+from tests.domain.world import THREAD
 from tests.projections.histories import log_of_steps
 
 _STEERS_AND_INTERRUPTS = (
@@ -32,4 +33,21 @@ _CONTEXT = (
     steps.archive(), steps.unarchive(),
 )  # fmt: skip
 
-STORY = log_of_steps(*_STEERS_AND_INTERRUPTS, *_FAILURES, *_CONTEXT)
+_CHANGES = (
+    steps.submit("Q"), steps.queue("R"), steps.queue("S"), steps.steer("T"), steps.queue("U"),
+    steps.edit_waiting("R", "r"), steps.move("U", "first"), steps.redeliver("S", "steer"),
+    steps.redeliver("T", "queue"), steps.edit_waiting("R", "rr", command_id="cmd_edit_again"),
+    steps.send_now("V", "continue"), steps.move("T", "before", "R"), steps.queue("W"),
+    steps.stop("Q"), steps.redeliver("R", "steer"), steps.move("W", "first"),
+    # Held, U, T, W and R keep their places; R is a steer no more, and W becomes one.
+    steps.interrupt("V", "hold"), steps.stop("V"), steps.submit("X"), steps.redeliver("W", "steer"),
+    steps.edit_waiting("T", "t"), steps.move("R", "before", "U"), steps.release(),
+    steps.start_item("X"), steps.ask("X", "1"), steps.ask("X", "2", "tool_call"),
+    steps.ask("X", "3"), steps.answer("1"), steps.end_item("X"),
+    steps.ask("X", "4"), steps.answer("4", "denied", "not here"),
+    lambda world: world.service.fork(THREAD, new_thread_id="thr_fork", command_id="cmd_fork"),
+    steps.interrupt("X", "continue"), steps.stop("X"),
+    steps.submit("Y", thread_id="thr_fork"),
+)  # fmt: skip
+
+STORY = log_of_steps(*_STEERS_AND_INTERRUPTS, *_FAILURES, *_CONTEXT, *_CHANGES)

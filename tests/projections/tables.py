@@ -19,7 +19,7 @@ from projections.follow import Follower
 from projections.registry import ROWS
 from projections.replay import replay
 from projections.rows import ThreadRows
-from projections.verify import Difference, compare, compare_threads
+from projections.verify import Difference, compare, compare_thread
 from tests.fixtures.clock import CountingEntropy, HandClock
 from tests.projections.histories import Log
 
@@ -57,7 +57,8 @@ class Tables:
 
     def differences(self) -> list[Difference]:
         """What `verify` finds in the tables."""
-        found = list(compare_threads(self.reader.thread_ids(), self.log, self.reader))
+        every = self.reader.thread_ids()
+        found = [compare_thread(thread_id, self.log, self.reader) for thread_id in every]
         assert all(thread.problem is None for thread in found)
         return [difference for thread in found for difference in thread.differences]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from adapters.postgres.rebuild import PostgresRebuildSession
 from domain.events.registry import ALL
 from projections.rebuild import rebuild
+from projections.replay import replay
 from tests.fixtures.database import DatabaseFactory
 from tests.projections.histories import Log, logs
 from tests.projections.story import STORY
@@ -95,3 +96,6 @@ def test_the_story_has_something_of_everything() -> None:
     assert reasons >= {"interrupt", "failures", "user", "edit", "rollback"}
     statuses = {getattr(entry.event, "status", None) for entry in STORY.entries}
     assert statuses >= {"completed", "failed", "interrupted"}
+    found = [row for name in STORY.thread_ids() for row in replay(STORY.history(name)).approvals]
+    assert {row.state for row in found} == {"approved", "denied", "cancelled"}
+    assert {row.cancelled_reason for row in found} == {None, "interrupt", "item", "end"}

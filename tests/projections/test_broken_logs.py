@@ -178,6 +178,8 @@ def test_a_story_that_is_wrong_somewhere_stops_at_the_same_event_however_it_is_c
         ("item.completed", "item.started"),
         ("turn.completed", "turn.started"),
         ("turn.steered", "turn.started"),
+        ("approval.resolved", "approval.requested"),
+        ("approval.cancelled", "approval.requested"),
     ],
 )
 def test_an_event_before_the_one_it_needs_stops_them_there(
@@ -206,6 +208,7 @@ def test_an_event_that_is_there_twice_in_a_row_stops_them_or_changes_nothing(
         "queue.released",
         "turn.steered",
         "turn.interrupt_requested",
+        *("prompt.edited", "prompt.redelivered", "prompt.moved"),
     }
     assert_stops_at(shared, lines, None if event.name in harmless else place + 2)
 

@@ -14,7 +14,9 @@ from projections.errors import (
     ReadModelsOutdated,
     ReadTimedOut,
 )
-from projections.follow import LONGEST_READ_PAUSE_SECONDS, Follower
+from projections.follow import HANDOVER_SECONDS, LONGEST_READ_PAUSE_SECONDS, Follower
+from projections.ports import ReadModelStatus
+from projections.registry import definition
 from tests.projections.fakes import Away, FakeSession
 
 
@@ -96,16 +98,19 @@ def test_a_stop_is_heard_between_two_ranges() -> None:
 
 def test_a_store_that_is_away_is_tried_again_less_and_less_often() -> None:
     session = FakeSession(head=3)
-    told: list[Exception] = []
+    told: list[TurnlogError] = []
+    tries = times(8)
 
     def away() -> None:
-        if len(told) < 8:
+        if not tries():
             raise Away
 
     session.before_step = away
-    Follower(session, poll_seconds=2.0).follow(times(30), told.append)
+    over: list[TurnlogError] = []
+    Follower(session, poll_seconds=2.0).follow(times(30), told.append, over.append)
     assert session.pauses[:8] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
-    assert len(told) == 8
+    assert [str(trouble) for trouble in told] == ["The store is away."]
+    assert [str(trouble) for trouble in over] == ["The store is away."]
     assert session.position == 3
 
 
@@ -124,30 +129,109 @@ def test_what_time_does_not_heal_ends_it() -> None:
 def test_tables_of_another_turnlog_are_left_to_it_until_they_are_ours(
     error: type[TurnlogError],
 ) -> None:
-    session = FakeSession(head=3)
+    session = FakeSession(head=3, made_by="another")
     told: list[TurnlogError] = []
+    over: list[TurnlogError] = []
 
     def not_ours() -> None:
         if session.now < 10:
             raise error(schema="turnlog")
 
+    def stop() -> bool:
+        session.made_by = "another" if session.now < 10 else definition()
+        return session.now > 12
+
     session.before_step = not_ours
-    Follower(session, poll_seconds=1.0).follow(times(30), told.append)
+    Follower(session, poll_seconds=1.0).follow(stop, told.append, over.append)
     assert [type(trouble) for trouble in told] == [error]
-    assert session.stood_aside == 10
+    assert [type(trouble) for trouble in over] == [error]
+    assert session.stood_aside == 1
     assert session.position == 3
 
 
-def test_waiting_for_a_position_leaves_tables_of_a_newer_turnlog_to_it() -> None:
+def test_tables_that_cannot_even_be_looked_at_are_left_alone_as_patiently() -> None:
+    class Unknown(FakeSession):
+        def status(self) -> ReadModelStatus:
+            raise ReadModelsNewer(schema="turnlog")
+
+    session = Unknown(head=3, made_by="another")
+    told: list[TurnlogError] = []
+
+    def not_ours() -> None:
+        raise ReadModelsNewer(schema="turnlog")
+
+    session.before_step = not_ours
+    Follower(session, poll_seconds=1.0).follow(lambda: session.now > 5, told.append)
+    assert len(told) == 1
+    assert set(session.pauses) == {1.0}
+
+
+def test_tables_of_another_turnlog_are_told_again_after_minutes() -> None:
+    session = FakeSession(head=3, made_by="another")
+    told: list[float] = []
+
+    def not_ours() -> None:
+        raise ReadModelsOutdated(schema="turnlog")
+
+    session.before_step = not_ours
+    Follower(session).follow(lambda: session.now > 700, lambda _: told.append(session.now))
+    assert told == [0, 300, 600]
+
+
+def test_who_stands_by_is_over_its_lost_connection_although_it_applies_nothing() -> None:
+    session = FakeSession(head=3, leads=False)
+    told: list[TurnlogError] = []
+    over: list[TurnlogError] = []
+    tries = times(3)
+
+    def lead() -> bool:
+        if not tries():
+            raise Away
+        return False
+
+    session.lead = lead  # type: ignore[method-assign]
+    Follower(session).follow(times(30), told.append, over.append)
+    assert [type(trouble) for trouble in told] == [type(trouble) for trouble in over] == [Away]
+
+
+@pytest.mark.parametrize("error", [ReadModelsNewer, ReadModelsOutdated])
+def test_waiting_for_a_position_leaves_tables_of_another_turnlog_to_it(
+    error: type[TurnlogError],
+) -> None:
     session = FakeSession(head=50)
 
     def somebody_else() -> None:
         session.position += 10
-        raise ReadModelsNewer(schema="turnlog")
+        raise error(schema="turnlog")
 
     session.before_step = somebody_else
     Follower(session).wait_for(25, timeout_seconds=1)
     assert (session.steps, session.position) == ([], 30)
+
+
+def outdated() -> None:
+    raise ReadModelsOutdated(schema="turnlog")
+
+
+def test_waiting_says_that_nobody_moves_the_tables_of_another_turnlog_on() -> None:
+    session = FakeSession(head=50, before_step=outdated)
+    with pytest.raises(ReadModelsOutdated):
+        Follower(session).wait_for(25, timeout_seconds=60)
+    assert session.now == pytest.approx(HANDOVER_SECONDS, abs=LONGEST_READ_PAUSE_SECONDS)
+
+
+def test_waiting_goes_on_while_somebody_leads_however_long_it_takes() -> None:
+    session = FakeSession(head=50, before_step=outdated, is_led_until=30)
+    with pytest.raises(ReadModelsOutdated):
+        Follower(session).wait_for(25, timeout_seconds=60)
+    assert session.now == pytest.approx(30 + HANDOVER_SECONDS, abs=0.6)
+
+
+def test_waiting_says_at_its_end_why_the_tables_are_not_ours_to_move() -> None:
+    session = FakeSession(head=50, before_step=outdated, is_led_until=100)
+    with pytest.raises(ReadModelsOutdated):
+        Follower(session).wait_for(25, timeout_seconds=60)
+    assert session.now == pytest.approx(60, abs=LONGEST_READ_PAUSE_SECONDS)
 
 
 def test_waiting_for_a_position_applies_what_is_missing() -> None:

@@ -19,12 +19,12 @@ from tests.projections.story import STORY
 LOG = TinyLog()
 
 
-def test_it_fills_tidies_compares_and_swaps() -> None:
+def test_it_fills_compares_and_swaps() -> None:
     session = FakeRebuild(head=45)
     rebuilt = rebuild(session, LOG, step_events=20)
     assert (rebuilt.position, rebuilt.resumed_at) == (45, 0)
     assert session.done == [
-        "claim", "prepare", "fill", "tidy", "compare", "sample 5000 0", "swap", "release",
+        "claim", "prepare", "fill", "compare", "sample 5000 0", "swap", "release",
     ]  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_tables_that_do_not_agree_with_the_log_are_dropped() -> None:
     with pytest.raises(RebuildMismatch, match="items: 3 in the log, 2 in the tables; prompts"):
         rebuild(session, LOG)
     assert session.done == [
-        "claim", "prepare", "fill", "tidy", "compare", "sample 5000 0", "discard", "release",
+        "claim", "prepare", "fill", "compare", "sample 5000 0", "discard", "release",
     ]  # fmt: skip
 
 
@@ -82,14 +82,17 @@ def test_an_error_of_the_store_ends_it() -> None:
     assert session.done == ["claim", "prepare", "fill", "release"]
 
 
+def a_second_each_step(session: FakeRebuild) -> None:
+    def pass_time() -> None:
+        session.now += 1
+
+    session.before_step = pass_time
+
+
 def test_it_tells_how_far_it_is_and_how_long_it_will_take() -> None:
     session = FakeRebuild(head=125, filled=100)
     seen: list[Progress] = []
-
-    def slowly() -> None:
-        session.now += 1
-
-    session.before_step = slowly
+    a_second_each_step(session)
     rebuild(session, LOG, seen.append, step_events=20)
     assert [(p.done, p.total) for p in seen] == [
         (50, 100), (100, 100), (120, 125), (125, 125),
@@ -101,11 +104,7 @@ def test_it_tells_how_far_it_is_and_how_long_it_will_take() -> None:
 def test_an_estimate_counts_only_what_was_done_now() -> None:
     session = FakeRebuild(head=100, found=80)
     seen: list[Progress] = []
-
-    def slowly() -> None:
-        session.now += 1
-
-    session.before_step = slowly
+    a_second_each_step(session)
     rebuild(session, LOG, seen.append, step_events=10)
     assert [(p.done, p.events_per_second, p.seconds_left) for p in seen] == [
         (90, 10, 1), (100, 10, 0),

@@ -14,6 +14,7 @@ from projections.registry import (
     load_part,
     load_sql,
     load_tables,
+    load_types,
     steps_for,
 )
 
@@ -40,6 +41,18 @@ def test_a_fill_reads_its_part_and_updates_nothing(name: str) -> None:
 def test_what_else_reads_the_log_reads_some_threads_in_a_range(text: str) -> None:
     for name in ("after", "upto", "first", "last"):
         assert f"%({name})s" in text
+
+
+def test_a_fill_names_only_types_that_are_made_for_it() -> None:
+    made = [text.split()[2] for text in load_types()]
+    named = [
+        word.removeprefix("json_populate_record(NULL::").rstrip(",")
+        for name in FILL_STEPS
+        for word in load_fill(name).split()
+        if "NULL::pg_temp." in word
+    ]
+    assert made == named == ["pg_temp.item_started", "pg_temp.item_ended"]
+    assert "pg_temp" not in load_sql("items")
 
 
 def test_tables_and_indexes_are_all_there_is() -> None:

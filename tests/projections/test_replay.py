@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
 
 from domain.errors import ImpossibleEvent
-from domain.events.base import Source, Usage
-from domain.events.item import ItemCompleted
+from domain.events.base import Source, TurnEvent, Usage
+from domain.events.item import ItemCompleted, ItemStarted
 from domain.events.thread import Origin
 from domain.ports import Recorded
-from projections.replay import replay, until
-from projections.rows import PromptRow, ThreadRow, ThreadRows
+from domain.thread import Thread, evolve
+from projections.replay import _apply, _Folded, replay, until
+from projections.rows import PromptRow, Row, ThreadRow, ThreadRows
 from tests.domain import steps
 from tests.domain.steps import Step
 from tests.domain.world import THREAD, World
 from tests.fixtures.clock import START
+from tests.projections.histories import Log, logs
+from tests.projections.story import STORY
 
 
 def world(*done: Step) -> World:
@@ -230,3 +236,37 @@ def test_an_item_that_ends_twice_does_not_fit() -> None:
     again = history[-1]._replace(seq=history[-1].seq + 1)
     with pytest.raises(ImpossibleEvent, match="is not open"):
         replay([*history, again])
+
+
+def test_an_item_of_another_turn_does_not_fit() -> None:
+    made = world(steps.submit("A"), steps.start_item("A"), steps.complete("A"), steps.submit("B"))
+    history = made.history()
+    start = next(entry.event for entry in history if isinstance(entry.event, ItemStarted))
+    active = history[-1].event
+    assert isinstance(active, TurnEvent)
+    assert active.turn_id != start.turn_id
+    late = history[-1]._replace(seq=len(history) + 1, event=start)
+    why = f"item.started of {start.turn_id}, while {active.turn_id} holds the slot"
+    with pytest.raises(ImpossibleEvent, match=why):
+        replay([*history, late])
+
+
+@given(log=logs())
+def test_the_state_kept_beside_the_rows_is_the_domains(log: Log) -> None:
+    """What items change in it is made up for later: whoever looks must not see that."""
+    for thread_id in log.thread_ids():
+        folded, thread = _Folded(Thread(thread_id)), Thread(thread_id)
+        for entry in log.history(thread_id):
+            _apply(entry, folded)
+            thread = evolve(thread, entry.event)
+            # Looking settles it; a copy leaves it as unsettled as it was.
+            assert copy.copy(folded).settled() == thread
+
+
+def test_rows_have_the_fields_of_their_class_and_no_others() -> None:
+    """They are made without its `__init__`."""
+    rows = replay(STORY.history("thr_1"))
+    made: tuple[Row, ...] = (*rows.turns, *rows.items, *rows.prompts)
+    for row in made:
+        assert set(vars(row)) == {field.name for field in fields(row)}
+        assert replace(row) == row

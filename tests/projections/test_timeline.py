@@ -26,6 +26,17 @@ STORY = (
     steps.update("Another title"),
     steps.archive(),
     steps.unarchive(),
+    steps.submit("E"),
+    steps.queue("F"),
+    steps.queue("G"),
+    steps.edit_waiting("F", "f"),
+    steps.move("G", "first"),
+    steps.redeliver("F", "steer"),
+    steps.redeliver("F", "queue"),
+    steps.ask("E", "1"),
+    steps.answer("1", "denied", "not now"),
+    steps.ask("E", "2"),
+    steps.interrupt("E", "continue"),
 )
 
 
@@ -33,7 +44,7 @@ def told() -> list[str]:
     world = World()
     for step in STORY:
         step(world)
-    names = {world.turn("A"): "turn A", world.turn("C"): "turn C"}
+    names = {world.turn(name): f"turn {name}" for name in "ACE"}
     lines = []
     for entry in timeline(world.history()):
         what = entry.what
@@ -76,6 +87,22 @@ def test_a_story_reads_as_it_happened() -> None:
         "29 user: thread updated: Another title",
         "30 user: thread archived",
         "31 user: thread unarchived",
+        "32 user: prompt admitted (queue): E",
+        "33 user: prompt inp_E promoted into turn E",
+        "34 user: prompt turn started: E",
+        "35 user: user_message started: E",
+        "36 user: user_message completed: E",
+        "37 user: prompt admitted (queue): F",
+        "38 user: prompt admitted (queue): G",
+        "39 user: prompt inp_F edited: f",
+        "40 user: prompt inp_G moved to place 1 of 2",
+        "41 user: prompt inp_F is to steer turn E",
+        "42 user: prompt inp_F is queued again",
+        "43 engine: approval appr_1 asked for: may I?",
+        "44 user: approval appr_1 denied: not now",
+        "45 engine: approval appr_2 asked for: may I?",
+        "46 user: interrupt requested: the queue goes on",
+        "47 user: approval appr_2 cancelled by an interrupt",
     ]
 
 

@@ -9,7 +9,7 @@ from domain.ports import Recorded
 from projections.errors import UnreadableRow
 from projections.replay import replay
 from projections.rows import ThreadRows
-from projections.verify import MISSING, compare, compare_thread, compare_threads
+from projections.verify import MISSING, compare, compare_thread
 from tests.domain import steps
 from tests.domain.world import THREAD, TinyLog, World
 
@@ -112,10 +112,9 @@ NO_ROWS = ThreadRows(None, (), (), ())
 def test_a_history_that_does_not_fold_is_a_problem_of_its_thread_alone() -> None:
     history = world().history()
     history[3] = history[3]._replace(event=history[4].event)
-    found = compare_threads([THREAD, "thr_9"], Shelf(history), Rows(NO_ROWS, 8))
-    broken, unknown = found
-    assert isinstance(broken.problem, ImpossibleEvent)
-    assert unknown.is_clean
+    log, rows = Shelf(history), Rows(NO_ROWS, 8)
+    assert isinstance(compare_thread(THREAD, log, rows).problem, ImpossibleEvent)
+    assert compare_thread("thr_9", log, rows).is_clean
 
 
 def test_an_event_that_cannot_be_read_is_a_problem_of_its_thread_alone() -> None:

@@ -51,6 +51,10 @@ def rebuild(
         int | None,
         typer.Option(min=1, help="Connections to fill with; as many as cores.", show_default=False),
     ] = None,
+    discard: Annotated[
+        bool,
+        typer.Option("--discard", help="Only drop what a rebuild that was cut short has left."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the read models anew from the log, while the old ones serve."""
@@ -62,6 +66,11 @@ def rebuild(
 
     screen = Screen(as_json=as_json)
     with session(screen) as log:
+        if discard:
+            log.discard_rebuild()
+            screen.document({"discarded": True})
+            screen.say("Nothing is left of a rebuild. The read models in use are as they were.")
+            return
         with progress(screen, "Rebuilding") as meter:
 
             def tell(now: Progress) -> None:

@@ -18,8 +18,7 @@ def demo(*, as_json: AsJson = False) -> None:
     from adapters.cli.demo.stage import Stage
     from adapters.cli.demo.story import tell_story
     from adapters.cli.session import demo_session
-    from adapters.cli.starting import start_thread
-    from domain.options import Overrides
+    from domain.options import ThreadSettings
 
     screen = Screen(as_json=as_json)
     began = time.monotonic()
@@ -27,7 +26,8 @@ def demo(*, as_json: AsJson = False) -> None:
         _tell_beginning(screen)
         engine = log.engine("scripted", (script.text(), "demo"))
         runner, _ = log.runner(engine)
-        first = start_thread(log, script.RETRY, None, Overrides(), engine, None, "ada")
+        settings = ThreadSettings(steerable=engine.steerable)
+        first = log.service.start(script.RETRY, settings=settings, actor="ada")
         stage = Stage(log, screen, first.thread_id)
         held_at = asyncio.run(tell_story(stage, runner, first))
         found = tell_ending(log, first.thread_id, held_at, screen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,8 +42,7 @@ def replay(
     """Tell a thread's log as a timeline, and the state it leads to."""
     from adapters.cli.failures import UsageProblem
     from adapters.cli.moments import parse_moment
-    from adapters.cli.references import find_thread
-    from adapters.cli.session import session
+    from adapters.cli.session import thread_session
     from adapters.cli.timeline_view import TimelinePrinter
     from domain.errors import ThreadNotFound
     from projections.timeline import timeline
@@ -50,10 +50,9 @@ def replay(
     if at is not None and follow:
         raise UsageProblem("--at looks back and --follow ahead; give one of them.")
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
+    with thread_session(screen, thread) as (log, thread_id):
         moment = None if at is None else parse_moment(at, log.clock.now())
-        thread_id = find_thread(thread, log)
-        history, problem = _history(thread_id, log)
+        history, problem = _history(thread_id, log, moment)
         if not history and problem is None:
             raise ThreadNotFound(thread_id=thread_id)
         printer = TimelinePrinter(screen)
@@ -69,13 +68,22 @@ def replay(
             raise problem
 
 
-def _history(thread_id: str, log: Turnlog) -> tuple[Sequence[Recorded], CorruptEvent | None]:
-    """What can be read from the first event on, and what stops it."""
+def _history(
+    thread_id: str, log: Turnlog, moment: int | datetime | None
+) -> tuple[Sequence[Recorded], CorruptEvent | None]:
+    """What can be read from the first event on, and what stops it.
+
+    Of what comes after a seq that is looked back to nothing is read; but the first event always is,
+    for it shows that there is a thread.
+    """
     from adapters.event_log import decoded
     from domain.errors import CorruptEvent
 
+    upto = max(moment, 1) if isinstance(moment, int) else None
+    with contextlib.suppress(CorruptEvent):
+        return log.log.read_thread(thread_id, upto_seq=upto), None
     history: list[Recorded] = []
-    for entry in log.recorder.select_thread(thread_id):
+    for entry in log.recorder.select_thread(thread_id, upto_seq=upto):
         try:
             history.append(decoded(entry))
         except CorruptEvent as error:
@@ -105,14 +113,15 @@ def _tell_state(
 
     rows = fold(history)
     seq = history[-1].seq if history else 0
-    screen.document(
-        {
-            "thread_id": thread_id,
-            "seq": seq,
-            "timeline": [asdict(line) for line in lines],
-            "state": document(rows),
-        }
-    )
+    if screen.as_json:
+        screen.document(
+            {
+                "thread_id": thread_id,
+                "seq": seq,
+                "timeline": [asdict(line) for line in lines],
+                "state": document(rows),
+            }
+        )
     screen.say()
     if rows.thread is None:
         screen.say("The thread did not exist yet.")

@@ -44,15 +44,14 @@ def steer(
     as_json: AsJson = False,
 ) -> None:
     """Send a prompt into the running turn, to be taken up at its next step."""
-    from adapters.cli.references import find_thread, find_turn
-    from adapters.cli.session import session
+    from adapters.cli.references import find_turn
+    from adapters.cli.session import thread_session
     from adapters.cli.texts import read_text
     from adapters.cli.working import load_engine, work_and_report
 
     screen = Screen(as_json=as_json)
     prompt = read_text(text, screen)
-    with session(screen) as log:
-        thread_id = find_thread(thread, log)
+    with thread_session(screen, thread) as (log, thread_id):
         runs = None if no_run else load_engine(log, engine, script)
         turn_id = find_turn(turn, thread_id, log, input_id)
         outcome = log.service.steer(thread_id, turn_id, prompt, input_id=input_id, actor=actor)
@@ -74,13 +73,12 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """Let held prompts run."""
-    from adapters.cli.references import find_prompt, find_thread
-    from adapters.cli.session import session
+    from adapters.cli.references import find_prompt
+    from adapters.cli.session import thread_session
     from adapters.cli.working import load_engine, work_and_report
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
-        thread_id = find_thread(thread, log)
+    with thread_session(screen, thread) as (log, thread_id):
         runs = None if no_run else load_engine(log, engine, script)
         chosen = [find_prompt(prompt, thread_id, log) for prompt in prompts] if prompts else None
         outcome = log.service.release(thread_id, chosen, actor=actor, command_id=command_id)
@@ -98,14 +96,13 @@ def withdraw(
     as_json: AsJson = False,
 ) -> None:
     """Take a waiting prompt back; its text is printed."""
-    from adapters.cli.references import find_prompt, find_thread
-    from adapters.cli.session import session
+    from adapters.cli.references import find_prompt
+    from adapters.cli.session import thread_session
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
-        thread_id = find_thread(thread, log)
-        input_id = find_prompt(prompt, thread_id, log)
+    with thread_session(screen, thread) as (log, thread_id):
+        input_id = find_prompt(prompt, thread_id, log, command_id)
         outcome = log.service.withdraw(thread_id, input_id, actor=actor, command_id=command_id)
         report(outcome, screen)
 
@@ -126,16 +123,14 @@ def edit_last(
 ) -> None:
     """Take the last prompt and its turn out of the context, and run this one instead."""
     from adapters.cli.overrides import build_overrides
-    from adapters.cli.references import find_thread
-    from adapters.cli.session import session
+    from adapters.cli.session import thread_session
     from adapters.cli.texts import read_text
     from adapters.cli.working import load_engine, work_and_report
 
     screen = Screen(as_json=as_json)
     overrides = build_overrides(model=model, mode=mode, route=route)
     prompt = read_text(text, screen)
-    with session(screen) as log:
-        thread_id = find_thread(thread, log)
+    with thread_session(screen, thread) as (log, thread_id):
         runs = None if no_run else load_engine(log, engine, script)
         outcome = log.service.edit_last_turn(
             thread_id, prompt, overrides=overrides, input_id=input_id, actor=actor

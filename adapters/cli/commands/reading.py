@@ -28,7 +28,8 @@ def threads(
     screen = Screen(as_json=as_json)
     with session(screen) as log:
         caught_up(log)
-        rows = log.list_threads(everything=everything, limit=limit + 1)
+        only = None if everything else False
+        rows = log.rows.threads(limit=limit + 1, archived=only, imported=only)
         more = len(rows) > limit
         screen.document({"threads": [asdict(row) for row in rows[:limit]], "more": more})
         tell_threads(rows[:limit], screen, log.clock.now(), more=more, everything=everything)
@@ -47,15 +48,13 @@ def show(
 ) -> None:
     """Show a thread: its turns, what happened in them, and what waits."""
     from adapters.cli.reads import caught_up
-    from adapters.cli.references import find_thread
-    from adapters.cli.session import session
+    from adapters.cli.session import thread_session
     from adapters.cli.thread_view import document, tell_thread
     from domain.errors import ThreadNotFound
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
+    with thread_session(screen, thread) as (log, thread_id):
         caught_up(log)
-        thread_id = find_thread(thread, log)
         rows, _ = log.rows.snapshot(thread_id)
         if rows.thread is None:
             raise ThreadNotFound(thread_id=thread_id)

@@ -138,20 +138,19 @@ def _send(
 ) -> None:
     from adapters.cli.references import find_thread
     from adapters.cli.session import session
-    from adapters.cli.starting import start_thread
     from adapters.cli.working import load_engine, work_and_report
+    from domain.options import ThreadSettings
 
     with session(screen) as log, screen.enduring():
         runs = load_engine(log, *engine) if engine else None
         if sending.thread is None:
-            outcome = start_thread(
-                log,
+            outcome = log.service.start(
                 sending.text,
-                sending.title,
-                sending.overrides,
-                runs,
-                sending.input_id,
-                sending.actor,
+                title=sending.title,
+                settings=ThreadSettings(steerable=runs.steerable if runs else True),
+                overrides=sending.overrides,
+                input_id=sending.input_id,
+                actor=sending.actor,
             )
             screen.say(f"Thread {outcome.thread_id} is there.")
         else:

@@ -86,13 +86,11 @@ def update(
     as_json: AsJson = False,
 ) -> None:
     """Change a thread's title or defaults. What is not given stays."""
-    from adapters.cli.references import find_thread
-    from adapters.cli.session import session
+    from adapters.cli.session import thread_session
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
-        thread_id = find_thread(thread, log)
+    with thread_session(screen, thread) as (log, thread_id):
         before = log.service.thread(thread_id).settings
         settings = _changed(before, model, mode, on_interrupt, steerable)
         outcome = log.service.update(
@@ -111,13 +109,11 @@ def archive(
     as_json: AsJson = False,
 ) -> None:
     """Take no more prompts, until unarchived. Nothing is deleted."""
-    from adapters.cli.references import find_thread
-    from adapters.cli.session import session
+    from adapters.cli.session import thread_session
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
-        thread_id = find_thread(thread, log)
+    with thread_session(screen, thread) as (log, thread_id):
         outcome = log.service.archive(thread_id, actor=actor, command_id=command_id)
         if outcome.seq is not None:
             screen.say(f"Thread {thread_id} is archived. `turnlog unarchive` brings it back.")
@@ -132,13 +128,11 @@ def unarchive(
     as_json: AsJson = False,
 ) -> None:
     """Take prompts again."""
-    from adapters.cli.references import find_thread
-    from adapters.cli.session import session
+    from adapters.cli.session import thread_session
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
-        thread_id = find_thread(thread, log)
+    with thread_session(screen, thread) as (log, thread_id):
         outcome = log.service.unarchive(thread_id, actor=actor, command_id=command_id)
         if outcome.seq is not None:
             screen.say(f"Thread {thread_id} takes prompts again.")

@@ -42,13 +42,12 @@ def interrupt(
     as_json: AsJson = False,
 ) -> None:
     """Ask the running turn to stop. What waits is held, goes on, or is discarded."""
-    from adapters.cli.references import find_thread, find_turn
-    from adapters.cli.session import session
+    from adapters.cli.references import find_turn
+    from adapters.cli.session import thread_session
     from adapters.cli.working import load_engine, work_and_report
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log, screen.enduring():
-        thread_id = find_thread(thread, log)
+    with thread_session(screen, thread) as (log, thread_id), screen.enduring():
         runs = None if no_run else load_engine(log, engine, script)
         turn_id = find_turn(turn, thread_id, log, command_id)
         outcome = log.service.interrupt(
@@ -72,13 +71,11 @@ def compact(
     as_json: AsJson = False,
 ) -> None:
     """Run a turn that summarises the context."""
-    from adapters.cli.references import find_thread
-    from adapters.cli.session import session
+    from adapters.cli.session import thread_session
     from adapters.cli.working import load_engine, work_and_report
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
-        thread_id = find_thread(thread, log)
+    with thread_session(screen, thread) as (log, thread_id):
         runs = None if no_run else load_engine(log, engine, script)
         outcome = log.service.compact(thread_id, reason, actor=actor, command_id=command_id)
         work_and_report(log, outcome, runs, screen)
@@ -95,14 +92,12 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Take the last turns out of the context. They stay in the log."""
-    from adapters.cli.references import find_thread
-    from adapters.cli.session import session
+    from adapters.cli.session import thread_session
     from adapters.cli.words import count
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with session(screen) as log:
-        thread_id = find_thread(thread, log)
+    with thread_session(screen, thread) as (log, thread_id):
         outcome = log.service.rollback(thread_id, turns, actor=actor, command_id=command_id)
         if outcome.seq is not None:
             screen.say(f"{count(turns, 'turn')} left the context; nothing was deleted.")

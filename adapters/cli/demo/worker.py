@@ -9,13 +9,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import adapters
 from adapters.cli.demo import script
 
 if TYPE_CHECKING:
     from adapters.composition import Turnlog
+
+LEASE_SECONDS: Final = 2  # it is killed, and nobody wants to wait for its lease to run out
 
 
 @contextlib.contextmanager
@@ -50,5 +52,5 @@ def _environment(log: Turnlog) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, [packages, kept.get("PYTHONPATH", "")])),
         "TURNLOG_DATA_DIR": str(settings.data_dir),
         "TURNLOG_SCHEMA": settings.schema_name,
-        "TURNLOG_LEASE_SECONDS": str(settings.lease_seconds),
+        "TURNLOG_LEASE_SECONDS": str(LEASE_SECONDS),
     }

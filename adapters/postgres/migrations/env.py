@@ -23,8 +23,9 @@ from adapters.postgres.migrate import VERSION_TABLE
 from adapters.postgres.migration_sql import run_sql
 from adapters.settings import load_settings
 
-# How long a migration waits for a table that is in use before it gives up, blocking others.
-LOCK_TIMEOUT = "30s"
+# How long a migration waits for a table that is in use, blocking others, before it gives up and
+# tries again (`migrate.LOCK_ATTEMPTS`). Longer than the second after which autovacuum gives way.
+LOCK_TIMEOUT = "2s"
 
 
 def the_database() -> Database:

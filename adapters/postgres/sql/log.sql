@@ -2,11 +2,12 @@
 -- log was nearly empty, and kept, would read the whole of it later.
 
 -- append_batch --
--- Write a batch of appends; see append_v1.
+-- Write a batch of appends; see append_v2.
 SELECT written_at, first_positions, refusals, refused_events, actuals, seqs, hashes
-FROM append_v1(
+FROM append_v2(
     %(token)s, %(threads)s, %(streams)s, %(commands)s, %(sizes)s, %(expected_seqs)s,
-    %(thread)s, %(stream)s, %(command)s, %(version)s, %(type)s, %(receipt)s, %(data)s
+    %(thread)s, %(stream)s, %(command)s, %(version)s, %(type)s, %(receipt)s, %(data)s,
+    %(turns)s, %(turn)s, %(lease_tokens)s
 );
 
 -- fence_append --

@@ -74,6 +74,15 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(%(name)s, 0);
 
+-- select_is_locked --
+-- Whether another session holds one of the locks of those names.
+SELECT EXISTS (
+    SELECT FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (l.classid::bigint << 32 | l.objid::bigint) IN (
+          SELECT hashtextextended(name, 0) FROM unnest(%(names)s::text[]) AS name));
+
 -- select_relations --
 -- All tables, views, sequences… of a schema; no row for no schema, one with NULL for an empty one.
 SELECT c.relname
@@ -113,6 +122,21 @@ CROSS JOIN LATERAL aclexplode(c.relacl) a
 LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND a.grantee <> c.relowner;
 
+-- select_column_grants --
+-- The same for single columns, those that the tables in another schema have as well.
+SELECT c.relname, t.attname, r.rolname, a.privilege_type, a.is_grantable
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute t ON t.attrelid = c.oid AND NOT t.attisdropped
+CROSS JOIN LATERAL aclexplode(t.attacl) a
+LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND a.grantee <> c.relowner
+  AND EXISTS (
+      SELECT FROM pg_class c2
+      JOIN pg_namespace n2 ON n2.oid = c2.relnamespace
+      JOIN pg_attribute t2 ON t2.attrelid = c2.oid AND NOT t2.attisdropped
+      WHERE n2.nspname = %(made)s AND c2.relname = c.relname AND t2.attname = t.attname);
+
 -- select_thread_ids --
 -- The next threads, by id, that the log or a table knows.
 SELECT thread_id
@@ -129,6 +153,9 @@ FROM ((SELECT thread_id FROM log
        WHERE thread_id > %(after)s ORDER BY thread_id LIMIT %(limit)s)
       UNION
       (SELECT DISTINCT thread_id FROM prompts
+       WHERE thread_id > %(after)s ORDER BY thread_id LIMIT %(limit)s)
+      UNION
+      (SELECT DISTINCT thread_id FROM approvals
        WHERE thread_id > %(after)s ORDER BY thread_id LIMIT %(limit)s)) AS known
 ORDER BY thread_id COLLATE "C"
 LIMIT %(limit)s;

@@ -13,7 +13,8 @@ CREATE TABLE rebuild_work (
     after     bigint NOT NULL,
     upto      bigint NOT NULL,
     events    bigint,
-    taken     bigint
+    taken     bigint,
+    counts    jsonb
 );
 
 -- select_end --
@@ -68,9 +69,22 @@ SELECT number, phase, weight, first, last, statement, after, upto, events, taken
 FROM rebuild_work
 ORDER BY weight DESC, number;
 
+-- count_part --
+-- How many events of each type a part has, for the comparison at the end: there the log would have to
+-- be read once more.
+SELECT jsonb_object_agg(type, n)::text FROM (SELECT type, count(*) AS n FROM part GROUP BY type) AS counted;
+
+-- select_counts --
+-- How many there are in all parts.
+SELECT coalesce(array_agg(type), '{}'), coalesce(array_agg(n), '{}')
+FROM (SELECT c.key AS type, sum(c.value::bigint)::bigint AS n
+      FROM rebuild_work CROSS JOIN LATERAL jsonb_each_text(counts) AS c
+      GROUP BY c.key) AS counted;
+
 -- finish_work --
 -- That task is done. No row comes back if it was done before, or is there no more.
-UPDATE rebuild_work SET events = %(events)s, taken = %(taken)s WHERE number = %(number)s AND taken IS NULL
+UPDATE rebuild_work SET events = %(events)s, taken = %(taken)s, counts = %(counts)s::jsonb
+WHERE number = %(number)s AND taken IS NULL
 RETURNING number;
 
 -- drop_work --

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -55,7 +57,7 @@ def test_it_is_dropped_however_the_bench_ends(
 
 
 def test_what_a_killed_bench_left_is_dropped_by_the_next(scene: Scene, server_url: str) -> None:
-    orphan = f"{PREFIX}0_0123abcd"
+    orphan = f"{PREFIX}0_{secrets.token_hex(4)}"
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {orphan}")
     with scene.database() as first, scene.database() as second:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from adapters.cli.main import app
 from adapters.postgres.connection import connect
 from adapters.postgres.database import Database
+from tests.fixtures.patience import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 # What would change the output: pytest-xdist sets the first.
@@ -88,7 +89,7 @@ class Cli:
             },
         )
 
-    def process(self, *args: str | bytes, timeout: float = 60, **options: Any) -> Ran:
+    def process(self, *args: str | bytes, timeout: float = PATIENCE, **options: Any) -> Ran:
         """The command in a process of its own, to its end."""
         stdin = options.pop("input", None)
         if stdin is not None:

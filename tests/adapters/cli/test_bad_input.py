@@ -122,6 +122,8 @@ class TestPrompts:
             ("submit", "--title", "T", "last", "Hello"),
             ("submit", "--new", "--delivery", "queue", "Hello"),
             ("submit", "--new", "-", "--script", "-"),
+            ("submit", "--new", "Hello", "--script", "/no/such/file"),
+            ("submit", "--new", "Hello", "--script", "/"),
             ("no-such-command",),
             ("rollback", "last", "--turns", "many"),
             ("create", "--id", "nonsense"),
@@ -223,7 +225,7 @@ class TestDatabases:
     """A database that is not there, not ours, or not in the right state."""
 
     def run(self, url: str, **env: str) -> tuple[int, str, str]:
-        cli = Cli({"TURNLOG_DATABASE_URL": url, "TURNLOG_CONNECT_TIMEOUT_SECONDS": "2", **env})
+        cli = Cli({"TURNLOG_DATABASE_URL": url, **env})
         ran = cli("threads", "--json")
         assert ran.out == ""
         assert "secret" not in ran.err
@@ -281,7 +283,7 @@ class TestDatabases:
             try:
                 code, error, message = self.run(with_database(server_url, name))
             finally:
-                server.execute(f"DROP DATABASE {name}")
+                server.execute(f"DROP DATABASE {name} WITH (FORCE)")
         assert (code, error) == (1, "wrong_database")
         assert "LATIN1" in message
         assert "UTF8" in message

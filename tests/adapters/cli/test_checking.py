@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from adapters.postgres.connection import Connection, connect
+from adapters.errors import StoreForbidden
+from adapters.event_log import RecordedLog
+from adapters.postgres.connection import Connection, connect, open_pool
 from adapters.postgres.database import Database
+from adapters.postgres.rebuild import PostgresRebuildSession
+from adapters.postgres.recorder import PostgresLogRecorder
+from adapters.postgres.snapshots import PostgresSnapshots
+from adapters.threads import CachedThreads
 from tests.adapters.cli.harness import Cli, LogState
 
 VERDICT_KEYS = {"clean", "threads", "events", "rows", "seconds", "findings"}
@@ -67,6 +75,39 @@ def test_a_removed_end_is_found(cli: Cli, filled: str, database: Database) -> No
     assert any(finding["kind"] == "numbers" for finding in ran.json["findings"])
 
 
+def test_a_wrong_snapshot_is_found(cli: Cli, filled: str, database: Database) -> None:
+    with (
+        connect(database) as connection,
+        open_pool(database) as pool,
+        PostgresLogRecorder(database, pool) as recorder,
+    ):
+        snapshots = PostgresSnapshots(database, pool)
+        thread = CachedThreads(RecordedLog(recorder)).current(filled)
+        snapshots.save(thread)
+        assert cli.document("verify")["clean"] is True
+        connection.execute("DELETE FROM thread_snapshots")
+        snapshots.save(replace(thread, title="Another", archived=True))
+    for command in (("verify",), ("verify", filled)):
+        ran = cli(*command, "--json")
+        assert ran.code == 1
+        [finding] = ran.json["findings"]
+        assert (finding["kind"], finding["thread_id"]) == ("snapshot", filled)
+        assert finding["seq"] == thread.seq
+    assert "title, archived" in cli("verify").out
+
+
+def test_who_may_not_read_snapshots_verifies_the_rest(
+    cli: Cli, filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreForbidden(why="permission denied for table thread_snapshots")
+
+    monkeypatch.setattr(PostgresSnapshots, "load", refuse)
+    ran = cli("verify").ok()
+    assert "Clean: 18 events of 2 threads" in ran.out
+    assert ran.err.count("The snapshots are not verified") == 1
+
+
 def test_a_changed_row_is_found_and_mended_by_a_rebuild(
     cli: Cli, filled: str, database: Database
 ) -> None:
@@ -119,6 +160,25 @@ def test_many_findings_are_counted_and_listed_in_json(
 def test_an_unknown_thread_cannot_be_verified(cli: Cli) -> None:
     ran = cli("verify", "thr_nobody", "--json")
     assert (ran.code, ran.error["code"]) == (1, "thread_not_found")
+
+
+def test_what_a_rebuild_has_left_can_be_dropped(
+    cli: Cli, filled: str, connection: Connection, database: Database
+) -> None:
+    def left() -> bool:
+        row = connection.execute("SELECT to_regnamespace('turnlog_rebuild')").fetchone()
+        return row is not None and row[0] is not None
+
+    with PostgresRebuildSession(database) as session:
+        session.claim()
+        session.prepare()
+        assert cli("rebuild", "--discard", "--json").error["code"] == "rebuild_running"
+    assert left()
+    for _ in range(2):
+        assert cli.document("rebuild", "--discard") == {"discarded": True}
+        assert not left()
+    assert "Nothing is left" in cli("rebuild", "--discard").ok().out
+    assert cli.document("verify")["clean"] is True
 
 
 def test_looking_and_rebuilding_write_nothing(cli: Cli, filled: str, log_state: LogState) -> None:

@@ -23,6 +23,8 @@ OUTCOME_KEYS = {
     "held",
     "released",
     "withdrawn",
+    "approval_id",
+    "cancelled_approvals",
     "repeated",
 }
 

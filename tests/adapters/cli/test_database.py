@@ -12,6 +12,7 @@ from adapters.postgres.connection import connect
 from adapters.postgres.database import Database
 from adapters.postgres.migrate import revisions
 from tests.adapters.cli.harness import Cli, new_thread
+from tests.adapters.postgres.test_batches import wait_for_a_lock
 
 
 @pytest.fixture
@@ -154,16 +155,14 @@ class TestDoctor:
     def test_who_keeps_others_waiting(self, cli: Cli, database: Database) -> None:
         with connect(database) as holder, holder.transaction():
             holder.execute("SELECT position FROM log_head FOR UPDATE")
-            with connect(database) as waiter:
-                waiter.execute("SET lock_timeout = '20s'")
-                pid = holder.info.backend_pid
-                process = cli.start("submit", "--new", "Hello", "--no-run")
-                try:
-                    until_somebody_waits(database)
-                    out = cli("doctor").out
-                finally:
-                    process.kill()
-                    process.communicate()
+            pid = holder.info.backend_pid
+            process = cli.start("submit", "--new", "Hello", "--no-run")
+            try:
+                wait_for_a_lock(holder)
+                out = cli("doctor").out
+            finally:
+                process.kill()
+                process.communicate()
         assert f"session {pid} (turnlog" in out
         assert "1 session wait for it" in out
 
@@ -179,16 +178,3 @@ class TestDoctor:
         out = cli("doctor", TURNLOG_ROUTING='{"review": "secret-model"}').out
         assert "TURNLOG_ROUTING" in out
         assert "secret-model" not in out
-
-
-def until_somebody_waits(database: Database) -> None:
-    """Returns when a session waits for a lock; the test's own patience is the limit."""
-    import time
-
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
-    with connect(database) as connection:
-        name = connection.info.dbname
-        deadline = time.monotonic() + 30
-        while connection.execute(query, [name]).fetchone() == (0,):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)

@@ -13,6 +13,7 @@ from adapters.postgres.embedded import EmbeddedServer
 from adapters.postgres.scratch import ScratchSchemaBusy, ScratchSchemaTaken, scratch_schema
 from projections.registry import NUMBER
 from tests.adapters.cli.harness import Cli, LogState, new_thread
+from tests.fixtures.patience import PATIENCE
 
 DEMO_KEYS = {"thread_id", "schema", "steps", "rebuilt", "verified", "seconds"}
 SCREENFUL = 84  # lines, of 80 columns
@@ -25,7 +26,7 @@ class TestDemo:
         self, server_dir: Path, database_url: str, log_state: LogState
     ) -> None:
         env = {"TURNLOG_DATA_DIR": str(server_dir), "TURNLOG_DATABASE_URL": database_url}
-        told = Cli({**env, "COLUMNS": "80"}).process("demo", timeout=120).ok()
+        told = Cli({**env, "COLUMNS": "80"}).process("demo", timeout=4 * PATIENCE).ok()
         lines = told.out.splitlines()
         assert len(lines) <= SCREENFUL
         assert max(map(len, lines)) <= 80
@@ -34,7 +35,7 @@ class TestDemo:
         assert told.err == ""
 
         # And again: the schema of the first time is thrown away.
-        again = Cli(env).process("demo", "--json", timeout=120).ok().json
+        again = Cli(env).process("demo", "--json", timeout=4 * PATIENCE).ok().json
         assert again.keys() == DEMO_KEYS
         assert again["verified"]["clean"] is True
         assert again["verified"]["threads"] == 1

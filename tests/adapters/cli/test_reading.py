@@ -15,6 +15,7 @@ THREAD_KEYS = {
     "title",
     "settings",
     "origin",
+    "forked_from",
     "archived",
     "active_turn_id",
     "latest_turn_id",
@@ -100,7 +101,9 @@ class TestShow:
 
     def test_programs_get_every_row(self, cli: Cli, told: str) -> None:
         document = cli.document("show", told)
-        assert document.keys() == {"thread", "turns", "items", "prompts", "inbox"}
+        assert document.keys() == {
+            *("thread", "turns", "items", "prompts", "inbox", "approvals"),
+        }
         assert document["thread"].keys() == THREAD_KEYS
         assert [turn["status"] for turn in document["turns"]] == ["completed", "in_progress"]
         assert [prompt["state"] for prompt in document["prompts"]] == [

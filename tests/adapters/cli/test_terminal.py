@@ -18,6 +18,7 @@ from rich.cells import cell_len
 from adapters.cli.progress import bar, estimate, progress
 from adapters.cli.screen import Screen
 from tests.adapters.cli.harness import ROOT, Cli, new_thread
+from tests.fixtures.patience import PATIENCE
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 COLOURS = re.compile(r"\x1b\[[0-9;]*3[0-7](;[0-9]+)*m")
@@ -46,7 +47,7 @@ def at_terminal(cli: Cli, *args: str, columns: int = 80, **env: str) -> str:
             break
         chunks.append(chunk)
     os.close(ours)
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     return b"".join(chunks).decode().replace("\r\n", "\n")
 
 
@@ -83,7 +84,7 @@ def test_long_work_shows_how_far_it_is_and_cleans_up_after_itself(cli: Cli, tmp_
     shown = at_terminal(cli, "verify")
     drawn = [part for part in shown.split("\r") if "Verifying" in part]
     assert drawn
-    assert shown.rstrip().endswith("read models against the fold.\x1b[0m")
+    assert shown.rstrip().endswith("snapshots against the fold.\x1b[0m")
     # The last thing the line of progress does is to be empty.
     assert "\x1b[2K" in shown.split("Verifying")[-1]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters import composition, observability
+from adapters import observability
 from adapters.system import SystemClock, SystemEntropy
 from projections.registry import NUMBER
 from tests.adapters.cli.harness import Cli, new_thread
@@ -67,13 +67,13 @@ class TestSystem:
 
 
 class TestListing:
-    def test_pages_are_put_together(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(composition, "_PAGE", 2)
+    def test_the_last_changed_come_first_and_no_more_than_asked_for(self, cli: Cli) -> None:
         made = [new_thread(cli, f"{number}") for number in range(5)]
         for command in (("threads",), ("threads", "--all")):
             listed = cli.document(*command)["threads"]
             assert [row["thread_id"] for row in listed] == made[::-1]
-        assert len(cli.document("threads", "--limit", "3")["threads"]) == 3
+        few = cli.document("threads", "--limit", "3")
+        assert ([row["thread_id"] for row in few["threads"]], few["more"]) == (made[:1:-1], True)
 
 
 def test_read_models_of_another_version_are_said_to_be_outdated(cli: Cli) -> None:

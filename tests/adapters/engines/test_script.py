@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from adapters.engines.script import ECHO, InvalidScript, Script, load_script, parse_script
+from adapters.engines.script import ECHO, InvalidScript, Script, parse_script
 
 
 def problems(text: str) -> str:
@@ -80,22 +78,3 @@ def test_many_problems_are_counted_not_listed() -> None:
 
 def test_a_secret_in_a_script_is_not_repeated_in_the_message() -> None:
     assert "hunter2" not in problems('{"steps": [{"do": "say", "text": ["hunter2"]}]}')
-
-
-def test_a_file_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "demo.json"
-    path.write_text('{"name": "démo"}', encoding="utf-8")
-    assert load_script(path).name == "démo"
-
-
-def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
-    with pytest.raises(
-        InvalidScript, match=r"none\.json is not valid: it cannot be read \(No such"
-    ):
-        load_script(tmp_path / "none.json")
-    with pytest.raises(InvalidScript, match=r"cannot be read"):
-        load_script(tmp_path)
-    path = tmp_path / "latin"
-    path.write_bytes(b"\xff\xfe{}")
-    with pytest.raises(InvalidScript, match=r"it is not UTF-8 text\."):
-        load_script(path)

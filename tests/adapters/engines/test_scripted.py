@@ -26,6 +26,7 @@ from domain.ports import (
     TurnContext,
     Used,
 )
+from tests.fixtures.patience import PATIENCE
 
 
 def user(text: str) -> Message:
@@ -57,7 +58,7 @@ def play(
         engine = ScriptedEngine(parse_script(script.format(steps=steps), "x"), sleep=sleep)
         turn = await engine.start(context(*prompts))
         events = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for event in turn.run(told):
                 events.append(event)
                 during(told, event)
@@ -277,6 +278,6 @@ async def run():
 asyncio.run(run())
 """
     ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (-9, "", "")

@@ -1,4 +1,4 @@
-"""Both stores side by side: whatever is appended and read, they must answer alike."""
+"""Both stores side by side: whatever is appended, leased and read, they must answer alike."""
 
 from __future__ import annotations
 
@@ -15,20 +15,27 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from adapters.memory.leases import MemoryLeases
 from adapters.memory.recorder import MemoryLogRecorder
 from adapters.postgres.batch import Append
 from adapters.postgres.connection import Pool
 from adapters.postgres.database import Database
+from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.recorder import PostgresLogRecorder
 from adapters.postgres.session import WriterSession
 from adapters.records import AppendRefused, LogEntry, LogRecord
+from domain.ports import Fence, Lease
 from tests.contracts.chain import broken_links
 from tests.contracts.records import RECEIPT, record
-from tests.fixtures.clock import START
+from tests.fixtures.clock import START, HandClock
 
 THREADS = ("thr_a", "thr_b", "thr_c")
 STREAMS = ("own", "turn_1", "turn_2")
 COMMANDS = ("cmd_1", "cmd_2", "cmd_3", "cmd_4")
+TURNS = ("turn_1", "turn_2")
+# The time that goes by in a test is nothing beside these, and never makes a difference.
+LEASE_SECONDS = 300_000.0
+PASSING_SECONDS = 110_000.0
 
 mostly_right = st.sampled_from([0, 0, 0, 0, 0, 0, -1, 1])
 threads = st.sampled_from(THREADS)
@@ -46,12 +53,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Plan:
-    """One append: `seq_off` is how far its expected seq is from the right one; None: not given."""
+    """One append: `seq_off` is how far its expected seq is from the right one; None: not given.
+
+    `lease` is a turn, and how far the token is from the last one given; None: no token.
+    """
 
     thread: str
     events: list[Event]
     seq_off: int | None
     command: str | None
+    lease: tuple[str, int | None] | None
 
 
 plans = st.builds(
@@ -62,6 +73,7 @@ plans = st.builds(
     ),
     seq_off=st.none() | mostly_right,
     command=st.none() | st.sampled_from(COMMANDS),
+    lease=st.none() | st.tuples(st.sampled_from(TURNS), st.none() | mostly_right),
 )
 
 Answer = list[LogEntry] | tuple[type[AppendRefused], dict[str, object]]
@@ -76,10 +88,15 @@ class Agreement(RuleBasedStateMachine):
 
     examples = itertools.count()
 
-    def __init__(self, log: PostgresLogRecorder, session: WriterSession) -> None:
+    def __init__(
+        self, log: PostgresLogRecorder, session: WriterSession, leases: PostgresLeases, pool: Pool
+    ) -> None:
         super().__init__()
-        self.postgres, self.session = log, session
-        self.memory = MemoryLogRecorder()
+        self.postgres, self.session, self.pool = log, session, pool
+        self.clock = HandClock()
+        self.leases = leases, MemoryLeases(self.clock)
+        self.held: dict[str, list[Lease]] = {turn: [] for turn in TURNS}
+        self.memory = MemoryLogRecorder(leases=self.leases[1])
         self.start = log.head()
         self.example = f"x{next(self.examples)}"
 
@@ -88,7 +105,7 @@ class Agreement(RuleBasedStateMachine):
         append = self.carry_out([plan])[0]
         expected = self.append_to_memory(append)
         try:
-            found: Answer = self.postgres.append(append.records, append.expected_seq)
+            found: Answer = self.postgres.append(append.records, append.expected_seq, append.fence)
         except AppendRefused as error:
             found = type(error), error.details
         self.agree(found, expected)
@@ -106,6 +123,45 @@ class Agreement(RuleBasedStateMachine):
             else:
                 found = outcome.entries(append.records)
                 self.agree(found, wanted)
+
+    @rule(turn=st.sampled_from(TURNS), holder=st.sampled_from(("one", "two")))
+    def acquire(self, turn: str, holder: str) -> None:
+        found, wanted = (
+            leases.acquire(self.name(turn), "thr", holder, LEASE_SECONDS) for leases in self.leases
+        )
+        assert found == wanted
+        if found is not None:
+            self.held[turn].append(found)
+
+    @rule(turn=st.sampled_from(TURNS), data=st.data())
+    def renew_or_release(self, turn: str, data: st.DataObject) -> None:
+        """By the one who has it, or by one who had it before."""
+        if not self.held[turn]:
+            return
+        lease = data.draw(st.sampled_from(self.held[turn]))
+        if data.draw(st.booleans()):
+            found, wanted = (leases.renew(lease, LEASE_SECONDS) for leases in self.leases)
+            assert found == wanted
+        else:
+            for leases in self.leases:
+                leases.release(lease)
+
+    @rule()
+    def pass_time(self) -> None:
+        self.clock.advance(PASSING_SECONDS)
+        with self.pool.connection() as connection:
+            query = "UPDATE leases SET expires_at = expires_at - make_interval(secs => %s)"
+            connection.execute(query, [PASSING_SECONDS])
+
+    @invariant()
+    def both_know_the_same_leases(self) -> None:
+        for turn in TURNS:
+            found, wanted = (leases.find(self.name(turn)) for leases in self.leases)
+            if found is None or wanted is None:
+                assert found is wanted
+                continue
+            assert (found.holder, found.token) == (wanted.holder, wanted.token)
+            assert abs(found.seconds_left - wanted.seconds_left) < PASSING_SECONDS / 10
 
     @rule(thread=threads, after=bounds, upto=upper_bounds, limit=upper_bounds)
     def read_thread(self, thread: str, after: int, upto: int | None, limit: int | None) -> None:
@@ -170,12 +226,18 @@ class Agreement(RuleBasedStateMachine):
                 batch = [replace(r, command_id=command) for r in batch]
                 batch[0] = replace(batch[0], receipt=RECEIPT)
             expected_seq = None if plan.seq_off is None else max(expected, 0)
-            appends.append(Append(batch, expected_seq))
+            appends.append(Append(batch, expected_seq, fence=self.fence(plan)))
         return appends
+
+    def fence(self, plan: Plan) -> Fence | None:
+        if plan.lease is None:
+            return None
+        turn, off = plan.lease
+        return Fence(self.name(turn), None if off is None else max(len(self.held[turn]) + off, 0))
 
     def append_to_memory(self, append: Append) -> Answer:
         try:
-            return self.memory.append(append.records, append.expected_seq)
+            return self.memory.append(append.records, append.expected_seq, append.fence)
         except AppendRefused as error:
             return type(error), error.details
 
@@ -194,10 +256,10 @@ class Agreement(RuleBasedStateMachine):
 
 
 def test_both_stores_answer_alike(database: Database, pool: Pool) -> None:
-    session = WriterSession(database)
+    session, leases = WriterSession(database), PostgresLeases(database, pool)
     with PostgresLogRecorder(database, pool) as log:
         run_state_machine_as_test(
-            lambda: Agreement(log, session),  # type: ignore[arg-type]
+            lambda: Agreement(log, session, leases, pool),  # type: ignore[arg-type]
             settings=settings(stateful_step_count=20),
         )
     session.close()

@@ -1,9 +1,8 @@
-"""append_v1: a batch of appends in one statement."""
+"""append_v2: a batch of appends in one statement."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 
 import psycopg
@@ -24,6 +23,7 @@ from adapters.records import (
 )
 from tests.contracts.chain import broken_links
 from tests.contracts.records import commanded, record, records
+from tests.fixtures.patience import PATIENCE, eventually
 
 
 def write(connection: Connection, *appends: Append) -> list[Outcome]:
@@ -160,7 +160,7 @@ def test_a_batch_of_refusals_moves_nothing_and_notifies_nobody(
         outcomes = write(connection, Append(records("thr_a", 2, 2)))
         assert kinds(outcomes) == [VersionConflict]
         write(connection, Append(records("thr_a", 1, 2)), Append(records("thr_b", 1, 1)))
-        payloads = [n.payload for n in listener.notifies(timeout=5, stop_after=1)]
+        payloads = [n.payload for n in listener.notifies(timeout=PATIENCE, stop_after=1)]
     assert payloads == ["3"]
 
 
@@ -207,7 +207,7 @@ def test_an_append_that_waited_for_its_turn_sees_the_one_before_it(
         write(connection, Append(records("thr_a", 1, 2)))
         waiting.start()
         wait_for_a_lock(connection)
-    waiting.join(10)
+    waiting.join(PATIENCE)
     # With a snapshot from before the wait it would see an empty thread: a conflict.
     assert kinds(outcomes) == [Written]
     assert broken_links(log_of(connection)) == []
@@ -217,14 +217,13 @@ def wait_for_a_lock(connection: Connection) -> None:
     """Until another session of this database waits for a lock."""
     query = """SELECT count(*) FROM pg_stat_activity
                WHERE datname = current_database() AND wait_event_type = 'Lock'"""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+
+    def somebody_waits() -> bool:
         # Statistics are frozen inside a transaction unless asked for anew.
         connection.execute("SELECT pg_stat_clear_snapshot()")
-        if connection.execute(query).fetchone() != (0,):
-            return
-        time.sleep(0.005)
-    raise AssertionError("nobody waits for a lock")
+        return connection.execute(query).fetchone() != (0,)
+
+    eventually(somebody_waits)
 
 
 def test_appends_never_read_the_whole_log_however_it_grew(connection: Connection) -> None:

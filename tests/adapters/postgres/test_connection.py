@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import psycopg
@@ -22,6 +21,7 @@ from adapters.postgres.connection import Connection, Pool, connect, connection_f
 from adapters.postgres.database import Database, describe
 from adapters.postgres.errors import translate, translated
 from tests.fixtures.faults import Proxy
+from tests.fixtures.ports import port_of, reserved
 from tests.fixtures.server import OwnServer, with_database
 
 SECRET = "ge-heim"
@@ -30,9 +30,8 @@ SECRET = "ge-heim"
 @pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port on which nobody listens, taken for as long as the test runs."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
+    with reserved() as place:
+        yield port_of(place)
 
 
 def test_a_session_finds_our_tables_in_the_schema_and_nowhere_else(database: Database) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from adapters.postgres.writer import AppendInterrupted, GroupWriter, WriterClose
 from adapters.postgres.writer import _Caller as Caller
 from adapters.records import VersionConflict, Written
 from tests.contracts.records import record
+from tests.fixtures.patience import PATIENCE, eventually
 
 WRITTEN = Written(1, [1], [bytes(32)], recorded_at=datetime(2025, 1, 1, tzinfo=UTC))
 
@@ -36,7 +36,7 @@ class Gate:
         self.batches.append([append.records[0].thread_id for append in appends])
         self.arrived.release()
         on_sent()
-        assert self._open.acquire(timeout=10)
+        assert self._open.acquire(timeout=PATIENCE)
         return [self.answer(append) for append in appends]
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class Gate:
         self._open.release(batches)
 
     def wait_for_batch(self) -> None:
-        assert self.arrived.acquire(timeout=10)
+        assert self.arrived.acquire(timeout=PATIENCE)
 
 
 def append(name: str, size: int = 0) -> Append:
@@ -69,10 +69,7 @@ class Stage:
         future: Future[Written] = Future()
         # A daemon: should it wait for ever, it is the test that fails.
         threading.Thread(target=self._write, args=(given, future), daemon=True).start()
-        deadline = time.monotonic() + 10
-        while len(self.writer._waiting) + len(self.gate.batches) == calls:
-            assert time.monotonic() < deadline
-            time.sleep(0.0005)
+        eventually(lambda: len(self.writer._waiting) + len(self.gate.batches) != calls)
         return future
 
     def _write(self, given: Append, future: Future[Written]) -> None:
@@ -104,7 +101,7 @@ def test_those_who_come_during_a_batch_are_the_next_one_in_their_order(stage: St
     first = stage.lead()
     others = [stage.call(name) for name in "abc"]
     stage.gate.let_through(2)
-    assert [future.result(10) for future in [first, *others]] == [WRITTEN] * 4
+    assert [future.result(PATIENCE) for future in [first, *others]] == [WRITTEN] * 4
     assert stage.gate.batches == [["first"], ["a", "b", "c"]]
 
 
@@ -114,30 +111,30 @@ def test_each_caller_gets_its_own_outcome(stage: Stage) -> None:
     first = stage.lead()
     a, b, c = (stage.call(name) for name in "abc")
     stage.gate.let_through(2)
-    assert [future.result(10) for future in (first, a, c)] == [WRITTEN] * 3
-    assert b.exception(10) is conflict
+    assert [future.result(PATIENCE) for future in (first, a, c)] == [WRITTEN] * 3
+    assert b.exception(PATIENCE) is conflict
 
 
 def test_those_who_are_done_are_woken_once_the_next_batch_is_on_its_way(stage: Stage) -> None:
     first = stage.lead()
     a, b = stage.call("a"), stage.call("b")
     stage.gate.let_through()
-    assert first.result(10) is WRITTEN
+    assert first.result(PATIENCE) is WRITTEN
     stage.gate.wait_for_batch()
     behind = stage.call("behind")
     stage.gate.let_through()
     # The batch of `behind` is still being written.
-    assert a.result(10) is b.result(10) is WRITTEN
+    assert a.result(PATIENCE) is b.result(PATIENCE) is WRITTEN
     assert not behind.done()
     stage.gate.let_through()
-    assert behind.result(10) is WRITTEN
+    assert behind.result(PATIENCE) is WRITTEN
 
 
 def test_a_batch_is_bounded_in_number(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "MAX_BATCH_APPENDS", 2)
     futures = [stage.lead(), *(stage.call(name) for name in "abc")]
     stage.gate.let_through(3)
-    assert [future.result(10) for future in futures] == [WRITTEN] * 4
+    assert [future.result(PATIENCE) for future in futures] == [WRITTEN] * 4
     assert stage.gate.batches == [["first"], ["a", "b"], ["c"]]
 
 
@@ -145,14 +142,14 @@ def test_a_batch_is_bounded_in_bytes(stage: Stage) -> None:
     half = writer.MAX_BATCH_BYTES // 2
     futures = [stage.lead(), stage.call("a", size=half), stage.call("b", size=half)]
     stage.gate.let_through(3)
-    assert [future.result(10) for future in futures] == [WRITTEN] * 3
+    assert [future.result(PATIENCE) for future in futures] == [WRITTEN] * 3
     assert stage.gate.batches == [["first"], ["a"], ["b"]]
 
 
 def test_an_append_larger_than_a_batch_goes_alone(stage: Stage) -> None:
     futures = [stage.lead(), stage.call("a", size=writer.MAX_BATCH_BYTES * 2), stage.call("b")]
     stage.gate.let_through(3)
-    assert [future.result(10) for future in futures] == [WRITTEN] * 3
+    assert [future.result(PATIENCE) for future in futures] == [WRITTEN] * 3
     assert stage.gate.batches == [["first"], ["a"], ["b"]]
 
 
@@ -162,7 +159,7 @@ def test_an_append_that_moves_a_position_goes_alone(stage: Stage) -> None:
     futures.append(stage.submit(Append([record("b")], None, move)))
     futures.append(stage.call("c"))
     stage.gate.let_through(4)
-    assert [future.result(10) for future in futures] == [WRITTEN] * 4
+    assert [future.result(PATIENCE) for future in futures] == [WRITTEN] * 4
     assert stage.gate.batches == [["first"], ["a"], ["b"], ["c"]]
 
 
@@ -172,21 +169,20 @@ def test_too_many_waiting_are_turned_away(stage: Stage) -> None:
     with pytest.raises(StoreBusy, match="2 appends are waiting already"):
         stage.writer.write(append("c"))
     stage.gate.let_through(2)
-    assert [future.result(10) for future in waiting] == [WRITTEN] * 3
+    assert [future.result(PATIENCE) for future in waiting] == [WRITTEN] * 3
 
 
 def test_closing_lets_those_who_wait_through_and_takes_no_more(stage: Stage) -> None:
     waiting = [stage.lead(), stage.call("a"), stage.call("b")]
     closing = threading.Thread(target=stage.writer.close)
     closing.start()
-    while not stage.writer._is_closed:
-        time.sleep(0.0005)
+    eventually(lambda: stage.writer._is_closed)
     with pytest.raises(WriterClosed):
         stage.writer.write(append("c"))
     assert not stage.gate.is_closed
     stage.gate.let_through(2)
-    assert [future.result(10) for future in waiting] == [WRITTEN] * 3
-    closing.join(10)
+    assert [future.result(PATIENCE) for future in waiting] == [WRITTEN] * 3
+    closing.join(PATIENCE)
     assert stage.gate.is_closed
 
 
@@ -197,16 +193,16 @@ def test_a_leader_that_breaks_down_leaves_nobody_waiting(stage: Stage) -> None:
     first = stage.lead()
     a, b = stage.call("a"), stage.call("b")
     stage.gate.let_through(1)
-    first.result(10)
+    first.result(PATIENCE)
     stage.gate.answer = break_down
     stage.gate.wait_for_batch()
     later = stage.call("later")
     stage.gate.let_through(1)
-    assert isinstance(a.exception(10), KeyboardInterrupt)
-    assert isinstance(b.exception(10), AppendInterrupted)
+    assert isinstance(a.exception(PATIENCE), KeyboardInterrupt)
+    assert isinstance(b.exception(PATIENCE), AppendInterrupted)
     stage.gate.answer = lambda _: WRITTEN
     stage.gate.let_through(1)
-    assert later.result(10) is WRITTEN
+    assert later.result(PATIENCE) is WRITTEN
 
 
 def test_a_caller_interrupted_while_it_waits_holds_up_nobody(stage: Stage) -> None:
@@ -215,27 +211,31 @@ def test_a_caller_interrupted_while_it_waits_holds_up_nobody(stage: Stage) -> No
     main_thread = threading.get_ident()
     has_been_heard = threading.Event()
 
+    def hear(*_: object) -> None:
+        # Once: what was pressed before that was noticed must not interrupt what comes after it.
+        if not has_been_heard.is_set():
+            has_been_heard.set()
+            raise KeyboardInterrupt
+
     def press_ctrl_c() -> None:
-        while not stage.writer._waiting:
-            time.sleep(0.0005)
+        eventually(lambda: stage.writer._waiting)
         # Python does not hear a signal that comes just before it goes to sleep on the lock.
-        while stage.writer._waiting and not has_been_heard.wait(0.01):
+        while not has_been_heard.wait(0.01):
             signal.pthread_kill(main_thread, signal.SIGINT)
 
-    def write_until_it_is_heard() -> None:
-        impatient = threading.Thread(target=press_ctrl_c)
-        impatient.start()
-        try:
+    before = signal.signal(signal.SIGINT, hear)
+    impatient = threading.Thread(target=press_ctrl_c)
+    impatient.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
             stage.writer.write(append("interrupted"))
-        finally:
-            has_been_heard.set()
-            impatient.join()
-
-    with pytest.raises(KeyboardInterrupt):
-        write_until_it_is_heard()
+    finally:
+        has_been_heard.set()
+        impatient.join()
+        signal.signal(signal.SIGINT, before)
     behind = stage.call("behind")
     stage.gate.let_through(2)
-    assert first.result(10) is behind.result(10) is WRITTEN
+    assert first.result(PATIENCE) is behind.result(PATIENCE) is WRITTEN
     assert stage.gate.batches == [["first"], ["behind"]]
 
 
@@ -265,7 +265,7 @@ def test_a_caller_interrupted_while_its_batch_is_written_holds_up_nobody(
     interrupted.wake.acquire()
     stage.writer._leave(interrupted)
     stage.gate.let_through()
-    assert others[0].result(10) is others[2].result(10) is WRITTEN
+    assert others[0].result(PATIENCE) is others[2].result(PATIENCE) is WRITTEN
 
 
 def test_a_caller_interrupted_before_it_wakes_others_wakes_them_all_the_same() -> None:

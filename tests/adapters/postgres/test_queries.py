@@ -48,12 +48,16 @@ def test_constraints_have_the_names_that_errors_are_told_apart_by(connection: Co
 
 
 def test_sqlstates_of_ours_are_those_in_the_migration() -> None:
-    text = (FOLDER / "0001_event_log.up.sql").read_text()
     codes = {names.SQLSTATE_FENCED, names.SQLSTATE_WRONG_ISOLATION, errors.SQLSTATE_APPEND_ONLY}
-    assert set(re.findall(r"ERRCODE = '(\w+)'", text)) == codes
+    for file, expected in (
+        ("0001_event_log.up.sql", codes),
+        ("0006_fenced_appends.up.sql", codes - {errors.SQLSTATE_APPEND_ONLY}),
+    ):
+        assert set(re.findall(r"ERRCODE = '(\w+)'", (FOLDER / file).read_text())) == expected
 
 
 def test_the_channel_is_the_one_that_append_notifies(connection: Connection) -> None:
-    row = connection.execute("SELECT prosrc FROM pg_proc WHERE proname = 'append_v1'").fetchone()
-    assert row is not None
-    assert f"pg_notify('{names.CHANNEL}'" in row[0]
+    query = "SELECT prosrc FROM pg_proc WHERE proname LIKE 'append\\_v%'"
+    sources = connection.execute(query.encode()).fetchall()
+    assert len(sources) == 2
+    assert all(f"pg_notify('{names.CHANNEL}'" in source for (source,) in sources)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import timedelta
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import pytest
 
@@ -14,18 +14,19 @@ from adapters.postgres.connection import Connection, open_pool
 from adapters.postgres.database import Database
 from adapters.postgres.follower import PostgresFollowerSession
 from adapters.postgres.read_models import PostgresReadModels
-from projections.errors import ReadModelsMissing, ReadModelsOutdated, UnreadableRow
+from domain.events.thread import Origin
+from projections.errors import (
+    ReadModelError,
+    ReadModelsMissing,
+    ReadModelsNewer,
+    ReadModelsOutdated,
+    UnreadableRow,
+)
 from projections.follow import Follower
 from projections.registry import ROWS
 from projections.verify import MISSING
 from tests.fixtures.clock import START
-from tests.projections.tables import Tables, tables_of
-
-
-@pytest.fixture
-def tables(database: Database) -> Iterator[Tables]:
-    with tables_of(database) as opened:
-        yield opened
+from tests.projections.tables import Tables
 
 
 def conversation(tables: Tables, thread_id: str = "thr_1") -> None:
@@ -107,6 +108,26 @@ def test_threads_are_listed_by_their_last_change_page_by_page(tables: Tables) ->
     assert [row.thread_id for row in tables.reader.threads(archived=True)] == ["thr_3"]
 
 
+def test_imported_threads_are_listed_or_left_out(tables: Tables, connection: Connection) -> None:
+    for number in range(4):
+        tables.service().create(thread_id=f"thr_{number}")
+    tables.follower.catch_up()
+    later = "UPDATE threads SET updated_at = now() + right(thread_id, 1)::int * interval '1 s'"
+    connection.execute(later)
+    origin = Origin(kind="imported", format="codex", native_id="a").model_dump_json()
+    connection.execute(
+        "UPDATE threads SET origin = %s WHERE thread_id IN ('thr_1', 'thr_3')", [origin]
+    )
+
+    def listed(**chosen: Any) -> list[str]:
+        return [row.thread_id for row in tables.reader.threads(**chosen)]
+
+    assert listed() == ["thr_3", "thr_2", "thr_1", "thr_0"]
+    assert listed(imported=True) == ["thr_3", "thr_1"]
+    assert listed(imported=False, archived=False) == ["thr_2", "thr_0"]
+    assert listed(imported=False, limit=1) == ["thr_2"]
+
+
 def test_the_ids_are_those_of_the_log_and_of_the_tables(
     tables: Tables, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +138,39 @@ def test_the_ids_are_those_of_the_log_and_of_the_tables(
     connection.execute("UPDATE items SET thread_id = 'thr_of_nobody' WHERE kind = 'agent_message'")
     ids = list(tables.reader.thread_ids())
     assert ids == ["thr_0", "thr_1", "thr_2", "thr_3", "thr_of_nobody"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "column"),
+    [
+        ("UPDATE approvals SET note = 'yes'", "note"),
+        ("UPDATE approvals SET state = 'denied'", "state"),
+        ("DELETE FROM approvals", None),
+    ],
+)
+def test_an_approval_that_was_changed_by_hand_is_found(
+    tables: Tables, connection: Connection, statement: LiteralString, column: str | None
+) -> None:
+    conversation(tables)
+    service = tables.service()
+    turn = service.thread("thr_1").turn
+    assert turn is not None
+    asked = service.request_approval("thr_1", turn.turn_id, "rm -r", detail={"n": 1}).approval_id
+    assert asked is not None
+    tables.follower.catch_up()
+    [row] = tables.rows("thr_1").open_approvals
+    assert (row.approval_id, row.turn_id, row.detail) == (asked, turn.turn_id, {"n": 1})
+    service.resolve_approval("thr_1", asked, "approved", actor="boss")
+    tables.follower.catch_up()
+    rows = tables.rows("thr_1")
+    assert [(a.state, a.asked_by, a.decided_by) for a in rows.approvals] == [
+        ("approved", "engine", "boss")
+    ]
+    assert rows.open_approvals == ()
+    assert tables.differences() == []
+    connection.execute(statement)
+    [difference] = tables.differences()
+    assert (difference.table, difference.column) == ("approvals", column)
 
 
 ANOTHER_ITEM: LiteralString = """
@@ -159,7 +213,7 @@ def test_prompts_whose_order_was_changed_by_hand_are_both_found(
     tables: Tables, connection: Connection
 ) -> None:
     conversation(tables)
-    connection.execute("UPDATE prompts SET inbox_key = 1000 WHERE input_id = 'inp_3'")
+    connection.execute("UPDATE prompts SET inbox_key = 16384 * 1000 WHERE input_id = 'inp_3'")
     found = [(d.key, d.column, d.expected, d.found) for d in tables.differences()]
     assert found == [
         ("inp_3", "place", 1, 3),
@@ -210,6 +264,69 @@ def test_a_table_that_is_gone_is_a_case_for_a_rebuild(
     tables.service().submit("thr_1", "hello")
     with pytest.raises(ReadModelsMissing, match="turnlog rebuild"):
         tables.follower.catch_up()
+
+
+def reads(reader: PostgresReadModels) -> dict[str, Callable[[], object]]:
+    return {
+        "list": reader.threads,
+        "show": lambda: reader.thread("thr_1"),
+        "ids": lambda: list(reader.thread_ids()),
+        "status": reader.status,
+    }
+
+
+DAMAGES: list[tuple[LiteralString, set[str]]] = [
+    ("ALTER TABLE threads DROP COLUMN title", {"list", "show"}),
+    ("DROP TABLE threads", {"list", "show", "ids"}),
+    ("DROP TABLE items", {"show", "ids"}),
+    ("DROP TABLE read_models", {"show", "status"}),
+]
+
+
+@pytest.mark.parametrize(("statement", "spoilt"), DAMAGES)
+def test_reading_what_is_gone_is_a_case_for_a_rebuild(
+    tables: Tables, connection: Connection, statement: LiteralString, spoilt: set[str]
+) -> None:
+    conversation(tables)
+    connection.execute(statement)
+    for name, read in reads(tables.reader).items():
+        if name in spoilt:
+            with pytest.raises(ReadModelsMissing, match=r"does not exist.*`turnlog rebuild`"):
+                read()
+        else:
+            read()
+
+
+@pytest.mark.parametrize(
+    ("made_by", "error"), [("0.of-old", ReadModelsOutdated), ("9.to-come", ReadModelsNewer)]
+)
+def test_a_column_that_another_turnlog_has_left_out_is_a_case_for_a_rebuild(
+    tables: Tables, connection: Connection, made_by: str, error: type[ReadModelError]
+) -> None:
+    conversation(tables)
+    connection.execute("UPDATE read_models SET definition = %s", [made_by])
+    connection.execute("ALTER TABLE threads DROP COLUMN title")
+    with pytest.raises(error, match="`turnlog rebuild`"):
+        tables.reader.threads()
+
+
+def test_a_log_that_is_gone_is_no_case_for_a_rebuild(
+    tables: Tables, connection: Connection
+) -> None:
+    connection.execute("DROP TABLE log CASCADE")
+    with pytest.raises(NotMigrated):
+        tables.reader.status()
+    with pytest.raises(NotMigrated):
+        tables.follower.catch_up()
+
+
+def test_a_schema_that_is_behind_is_to_be_upgraded_first(
+    tables: Tables, connection: Connection
+) -> None:
+    connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.execute("ALTER TABLE threads DROP COLUMN title")
+    with pytest.raises(NotMigrated, match="turnlog db upgrade"):
+        tables.reader.threads()
 
 
 def test_a_state_that_is_gone_is_a_case_for_a_rebuild(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,21 +14,16 @@ from adapters.errors import StoreUnavailable
 from adapters.postgres.connection import Connection, connect
 from adapters.postgres.database import Database
 from adapters.postgres.follower import PostgresFollowerSession
+from adapters.postgres.rebuild import PostgresRebuildSession
 from adapters.postgres.recorder import PostgresLogRecorder
 from adapters.records import LogRecord
 from domain.errors import TurnlogError
-from projections.errors import PoisonEvent, ReadTimedOut
+from projections.errors import PoisonEvent, ReadModelsOutdated, ReadTimedOut
 from projections.follow import Follower
+from projections.registry import definition
 from tests.fixtures.faults import Proxy
-from tests.projections.tables import Tables, tables_of
-
-PATIENCE = 30.0  # seconds; only a failing test waits that long
-
-
-@pytest.fixture
-def tables(database: Database) -> Iterator[Tables]:
-    with tables_of(database) as opened:
-        yield opened
+from tests.fixtures.patience import PATIENCE, eventually
+from tests.projections.tables import Tables
 
 
 @dataclass
@@ -40,12 +34,13 @@ class Running:
     poll_seconds: float
     error: TurnlogError | None = None
     troubles: list[TurnlogError] = field(default_factory=list)
+    over: list[TurnlogError] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         follower = Follower(self.session, poll_seconds=self.poll_seconds)
         try:
-            follower.follow(self.stopping.is_set, self.troubles.append)
+            follower.follow(self.stopping.is_set, self.troubles.append, self.over.append)
         except TurnlogError as error:
             self.error = error
         finally:
@@ -63,13 +58,6 @@ def following(database: Database, poll_seconds: float = 0.05) -> Iterator[Runnin
         running.stopping.set()
         thread.join(PATIENCE)
         assert not thread.is_alive()
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 def is_current(tables: Tables) -> bool:
@@ -156,12 +144,13 @@ def test_a_lost_connection_is_made_again(tables: Tables, proxy: Proxy) -> None:
         eventually(lambda: is_current(tables))
         proxy.stop()
         tables.service().create(thread_id="thr_1")
-        eventually(lambda: len(running.troubles) > 2)
+        eventually(lambda: bool(running.troubles))
         assert not is_current(tables)
         proxy.start()
         eventually(lambda: is_current(tables))
     assert running.error is None
     assert {type(trouble) for trouble in running.troubles} == {StoreUnavailable}
+    assert [type(trouble) for trouble in running.over] == [StoreUnavailable]
     assert tables.differences() == []
 
 
@@ -209,7 +198,7 @@ def test_a_poisonous_event_stops_it_and_everybody_can_see_where_and_why(tables: 
     assert status.failure == running.error.message
     assert {row.thread_id for row in tables.reader.threads()} == {"thr_0", "thr_1"}
     with pytest.raises(PoisonEvent):
-        tables.follower.wait_for(status.head, 5)
+        tables.follower.wait_for(status.head, PATIENCE)
 
 
 def test_a_write_can_be_read_without_anybody_following(tables: Tables) -> None:
@@ -231,6 +220,65 @@ def test_a_write_can_be_read_while_somebody_else_applies_it(
         with pytest.raises(ReadTimedOut, match="at position 0, not yet at 1"):
             tables.follower.wait_for(outcome.position, timeout_seconds=0.1)
     tables.follower.wait_for(outcome.position, timeout_seconds=PATIENCE)
+
+
+def test_of_tables_of_another_turnlog_each_of_several_followers_tells_once(
+    tables: Tables, connection: Connection
+) -> None:
+    connection.execute("UPDATE read_models SET definition = '0.of-old'")
+    tables.service().create(thread_id="thr_1")
+    with (
+        following(tables.database, 0.02) as first,
+        following(tables.database, 0.02) as second,
+        following(tables.database, 0.02) as third,
+    ):
+        every = (first, second, third)
+        # Each has had the lead, which was not for it. Whoever made them gets it now.
+        eventually(lambda: all(one.troubles for one in every))
+        with PostgresFollowerSession(tables.database) as theirs:
+            eventually(theirs.lead)
+            for number in range(2, 12):
+                tables.service().create(thread_id=f"thr_{number}")
+        connection.execute("UPDATE read_models SET definition = %s", [definition()])
+        eventually(lambda: is_current(tables) and all(one.over for one in every))
+    for one in every:
+        assert [type(trouble) for trouble in one.troubles] == [ReadModelsOutdated]
+        assert [type(trouble) for trouble in one.over] == [ReadModelsOutdated]
+
+
+def test_a_write_can_be_read_from_tables_that_another_turnlog_moves(
+    tables: Tables, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection.execute("UPDATE read_models SET definition = '0.of-old'")
+    outcome = tables.service().create(thread_id="thr_1")
+    assert outcome.position is not None
+    asked = threading.Event()
+    is_led = PostgresFollowerSession.is_led
+
+    def note(session: PostgresFollowerSession) -> bool:
+        asked.set()
+        return is_led(session)
+
+    monkeypatch.setattr(PostgresFollowerSession, "is_led", note)
+    with PostgresFollowerSession(tables.database) as theirs, ThreadPoolExecutor(1) as waiter:
+        assert theirs.lead()
+        waiting = waiter.submit(tables.follower.wait_for, outcome.position, PATIENCE)
+        assert asked.wait(PATIENCE)
+        connection.execute("UPDATE read_models SET position = %s", [outcome.position])
+        waiting.result(PATIENCE)
+
+
+def test_whether_another_session_leads_or_rebuilds_can_be_seen(database: Database) -> None:
+    with PostgresFollowerSession(database) as one, PostgresFollowerSession(database) as other:
+        assert not one.is_led()
+        assert other.lead()
+        assert one.is_led()
+        assert not other.is_led()
+        other.stand_aside()
+        with PostgresRebuildSession(database) as rebuilding:
+            rebuilding.claim()
+            assert one.is_led()
+        assert not one.is_led()
 
 
 def test_a_position_that_never_comes_is_not_waited_for_longer_than_wanted(tables: Tables) -> None:

@@ -7,14 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import LiteralString
 
 import pytest
 
 from adapters.errors import StoreError
 from adapters.postgres.connection import Connection
-from adapters.postgres.database import Database
 from adapters.postgres.rebuild import PostgresRebuildSession
 from projections.errors import (
     PoisonEvent,
@@ -26,21 +24,10 @@ from projections.ports import Progress
 from projections.rebuild import rebuild
 from projections.registry import TABLES
 from tests.adapters.postgres.test_read_models import conversation
-from tests.adapters.postgres.test_read_models_follow import eventually, leader, poison
+from tests.adapters.postgres.test_read_models_follow import leader, poison
 from tests.fixtures.catalog import catalog
-from tests.projections.tables import Tables, tables_of
-
-
-@pytest.fixture
-def tables(database: Database) -> Iterator[Tables]:
-    with tables_of(database) as opened:
-        yield opened
-
-
-@pytest.fixture
-def session(database: Database) -> Iterator[PostgresRebuildSession]:
-    with PostgresRebuildSession(database) as opened:
-        yield opened
+from tests.fixtures.patience import eventually
+from tests.projections.tables import Tables
 
 
 def has_rebuild_schema(connection: Connection) -> bool:
@@ -132,10 +119,10 @@ def test_what_a_database_sets_for_short_queries_does_not_end_it(
     fill(tables)
     name = connection.info.dbname
     for setting in ("statement_timeout", "lock_timeout"):
-        connection.execute(f"ALTER DATABASE {name} SET {setting} = '500ms'".encode())
+        connection.execute(f"ALTER DATABASE {name} SET {setting} = '2s'".encode())
     with PostgresRebuildSession(tables.database, jobs=2, part_events=50) as session:
         with session.connection() as other:
-            other.execute("SELECT pg_sleep(0.6)")
+            other.execute("SELECT pg_sleep(2.5)")
             shown = [other.execute(f"SHOW {s}_timeout".encode()).fetchone() for s in ("lock",)]
         assert shown == [("0",)]
         rebuild(session, tables.log)
@@ -311,7 +298,7 @@ def test_a_lost_connection_ends_it_and_the_next_one_goes_on(
                 " (SELECT pid FROM pg_locks WHERE locktype IN ('advisory', 'relation')"
                 "   AND database ="
                 " (SELECT oid FROM pg_database WHERE datname = current_database()))"
-                f" AND pid <> pg_backend_pid() AND {whose}"
+                f" AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND {whose}"
             ).fetchall()
             cuts.extend(progress.done for _ in killed)
 

@@ -23,21 +23,10 @@ from projections.registry import TABLES
 from projections.replay import replay
 from projections.rows import ThreadRows
 from tests.adapters.postgres.test_read_models import conversation
-from tests.adapters.postgres.test_read_models_follow import eventually, following, is_current
+from tests.adapters.postgres.test_read_models_follow import following, is_current
 from tests.adapters.postgres.test_read_models_rebuild import fill, has_rebuild_schema
-from tests.projections.tables import Tables, tables_of
-
-
-@pytest.fixture
-def tables(database: Database) -> Iterator[Tables]:
-    with tables_of(database) as opened:
-        yield opened
-
-
-@pytest.fixture
-def session(database: Database) -> Iterator[PostgresRebuildSession]:
-    with PostgresRebuildSession(database) as opened:
-        yield opened
+from tests.fixtures.patience import PATIENCE, eventually
+from tests.projections.tables import Tables
 
 
 @contextmanager
@@ -68,9 +57,10 @@ def everything(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_nobody_notices_that_tables_are_swapped(
-    tables: Tables, database: Database, connection: Connection
+    tables: Tables, database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Appends go on, a follower follows, readers read, and five rebuilds swap tables meanwhile."""
+    monkeypatch.setattr(policy, "SWAP_ATTEMPTS", 1000)  # readers are slow on a busy machine
     fill(tables, threads=5)
     session = PostgresRebuildSession(database, jobs=2, part_events=20)
     tables.follower.catch_up()
@@ -215,6 +205,39 @@ def test_who_could_read_the_old_tables_can_read_the_new_ones(
         connection.execute("SELECT count(*) FROM turns")
 
 
+def test_grants_on_columns_are_kept_as_far_as_there_are_such_columns(
+    tables: Tables, session: PostgresRebuildSession, connection: Connection, role: str
+) -> None:
+    conversation(tables)
+    reader = sql.Identifier(role)
+    connection.execute("ALTER TABLE threads ADD COLUMN note text")  # which no rebuild knows
+    grant = (
+        "GRANT SELECT (thread_id, title, note) ON threads TO {};"
+        "GRANT SELECT (item_id), UPDATE (text) ON items TO {} WITH GRANT OPTION;"
+        "GRANT SELECT (state) ON prompts TO PUBLIC"
+    )
+    connection.execute(sql.SQL(grant).format(reader, reader))
+    before = column_grants(connection)
+    rebuild(session, tables.log)
+    assert column_grants(connection) == {grant for grant in before if grant[1] != "note"}
+    assert len(before) == 6
+    connection.execute(sql.SQL("GRANT USAGE ON SCHEMA turnlog TO {}").format(reader))
+    connection.execute(sql.SQL("SET ROLE {}").format(reader))
+    assert connection.execute("SELECT count(thread_id) FROM threads").fetchone() == (1,)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("SELECT archived FROM threads")
+
+
+def column_grants(connection: Connection) -> set[tuple[object, ...]]:
+    """Those on columns alone."""
+    query = (
+        "SELECT c.relname, t.attname, a.grantee, a.privilege_type, a.is_grantable"
+        " FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid,"
+        " LATERAL aclexplode(t.attacl) a WHERE c.relnamespace = 'turnlog'::regnamespace"
+    )
+    return set(connection.execute(query).fetchall())
+
+
 def grants(connection: Connection) -> set[tuple[object, ...]]:
     query = (
         "SELECT table_name, grantee, privilege_type, is_grantable"
@@ -267,14 +290,17 @@ def test_a_reader_that_comes_during_a_swap_sees_nothing_older_than_before(
 
     def with_a_reader(own: Connection, live: str, made: str) -> None:
         seen.append(threads.submit(tables.reader.snapshot, "thr_1"))
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        waiting = (
+            "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
         eventually(lambda: connection.execute(waiting).fetchone() != (0,))
         put_in_place(own, live, made)
 
     monkeypatch.setattr(swap, "put_in_place", with_a_reader)
     with ThreadPoolExecutor() as threads:
         assert session.swap(1000) == tables.recorder.head()
-        _, seq = seen[0].result(30)
+        _, seq = seen[0].result(PATIENCE)
     assert seq == tables.recorder.head()
 
 
@@ -292,6 +318,6 @@ def test_an_append_waits_for_the_swap_and_is_not_lost(
             connection.execute("SELECT position FROM log_head FOR UPDATE")
             appended = threads.submit(tables.service().create, thread_id="thr_late")
             assert not appended.done()
-        assert appended.result(30).position == tables.recorder.head()
+        assert appended.result(PATIENCE).position == tables.recorder.head()
     assert session.swap(1000) == tables.recorder.head()
     assert tables.rows("thr_late").thread is not None

@@ -46,7 +46,7 @@ def test_it_can_submit_run_and_read(app: Database) -> None:
         lease = leases.acquire(turn_id, thread_id, "worker", 30)
         assert lease is not None
         assert leases.renew(lease, 30)
-        service.finish(thread_id, turn_id, "completed")
+        service.finish(thread_id, turn_id, "completed", lease=lease)
         leases.release(lease)
         tables.follower.catch_up()
         assert [turn.status for turn in tables.rows(thread_id).turns] == ["completed"]
@@ -79,7 +79,8 @@ def test_a_table_of_its_own_does_not_stand_in_for_the_log(app: Database) -> None
     with connect(app) as connection:
         connection.execute("CREATE TEMPORARY TABLE log_head AS SELECT 99::bigint AS position")
         row = connection.execute(
-            "SELECT first_positions FROM append_v1('token', '{thr_a}', '{thr_a}', '{}', '{1}',"
-            " '{NULL}', '{1}', '{1}', '{NULL}', '{1}', '{t}', '{NULL}', '{\"{}\"}')"
+            "SELECT first_positions FROM append_v2('token', '{thr_a}', '{thr_a}', '{}', '{1}',"
+            " '{NULL}', '{1}', '{1}', '{NULL}', '{1}', '{t}', '{NULL}', '{\"{}\"}',"
+            " '{}', '{}', '{}')"
         ).fetchone()
         assert row == ([1],)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import psycopg
 import pytest
@@ -17,14 +16,13 @@ from adapters.postgres.recorder import PostgresLogRecorder
 from tests.contracts.log_views import take
 from tests.contracts.records import record, records
 from tests.fixtures.faults import Proxy
-
-SOON = 0.7  # seconds; less than the second after which a reader looks without being told
+from tests.fixtures.patience import PATIENCE, eventually
 
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers look only when they are told to."""
-    monkeypatch.setattr(recorder_module, "POLL_INTERVAL", 60.0)
+    monkeypatch.setattr(recorder_module, "POLL_INTERVAL", 10 * PATIENCE)
 
 
 def test_a_notification_is_what_wakes_it(database: Database, pool: Pool, patience: None) -> None:
@@ -56,7 +54,7 @@ def test_what_comes_between_the_first_look_and_listen_is_seen(
         return found
 
     def add_late(listener: Listener, event: threading.Event) -> None:
-        assert has_looked.wait(10)  # the reading thread has, and found nothing
+        assert has_looked.wait(PATIENCE)  # the reading thread has, and found nothing
         log.append([record("thr_a", 1)])
         event.clear()  # and nobody told it
         add(listener, event)
@@ -93,7 +91,10 @@ def test_subscriptions_of_a_process_share_one_connection_and_give_it_back(
     database: Database, pool: Pool, connection: Connection
 ) -> None:
     def listeners() -> int:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN turnlog'"
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN turnlog'"
+            " AND datname = current_database()"
+        )
         row = connection.execute(query).fetchone()
         assert row is not None
         return int(row[0])
@@ -104,19 +105,24 @@ def test_subscriptions_of_a_process_share_one_connection_and_give_it_back(
             subscription.__enter__()
         log.append([record("thr_a", 1)])
         assert [take(s, 1)[0].id for s in subscriptions] == [1] * 5
-        assert eventually(listeners, 1)
+        eventually(lambda: listeners() == 1)
         for subscription in subscriptions:
             subscription.__exit__()
-        assert eventually(listeners, 0)
+        eventually(lambda: listeners() == 0)
 
 
-def test_stopping_is_prompt_while_nothing_happens(database: Database, pool: Pool) -> None:
+def test_stopping_does_not_wait_for_the_next_look(
+    database: Database, pool: Pool, patience: None
+) -> None:
     with PostgresLogRecorder(database, pool) as log:
-        with log.subscribe() as subscription:
-            log.append([record("thr_a", 1)])
-            take(subscription, 1)
-            started = time.monotonic()
-        assert time.monotonic() - started < SOON
+        subscription = log.subscribe()
+        subscription.__enter__()
+        log.append([record("thr_a", 1)])
+        take(subscription, 1)
+        stopping = threading.Thread(target=subscription.__exit__)
+        stopping.start()
+        stopping.join(PATIENCE)
+        assert not stopping.is_alive()
 
 
 def test_an_error_that_does_not_pass_ends_it(empty_database: Database) -> None:
@@ -145,7 +151,7 @@ def test_closing_the_log_closes_its_connections(
         assert row is not None
         return int(row[0])
 
-    assert eventually(others, 0)
+    eventually(lambda: others() == 0)
 
 
 def test_the_payload_is_the_last_position(database: Database, pool: Pool) -> None:
@@ -153,16 +159,5 @@ def test_the_payload_is_the_last_position(database: Database, pool: Pool) -> Non
         listener.execute("LISTEN turnlog")
         with PostgresLogRecorder(database, pool) as log:
             log.append(records("thr_a", 1, 3))
-        [notification] = listener.notifies(timeout=5, stop_after=1)
+        [notification] = listener.notifies(timeout=PATIENCE, stop_after=1)
     assert notification.payload == "3"
-
-
-def eventually(count: object, wanted: int) -> bool:
-    """Whether the count comes to what is wanted within ten seconds."""
-    assert callable(count)
-    deadline = time.monotonic() + 10
-    while count() != wanted:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True

@@ -26,6 +26,7 @@ from tests.contracts.chain import broken_links
 from tests.contracts.log_views import take
 from tests.contracts.records import commanded, record, records
 from tests.fixtures.faults import Proxy
+from tests.fixtures.patience import PATIENCE
 from tests.fixtures.server import OwnServer
 
 
@@ -39,8 +40,18 @@ def log(proxy: Proxy, pool: Pool) -> Iterator[LogRecorder]:
 
 @pytest.fixture
 def session(proxy: Proxy) -> Iterator[WriterSession]:
+    """A session through the proxy."""
+    yield from session_of(proxy.database, settle_timeout=PATIENCE)
+
+
+@pytest.fixture
+def hasty(proxy: Proxy) -> Iterator[WriterSession]:
     """A session through the proxy that gives up soon."""
-    opened = WriterSession(proxy.database, settle_timeout=1)
+    yield from session_of(proxy.database, settle_timeout=1)
+
+
+def session_of(database: Database, settle_timeout: float) -> Iterator[WriterSession]:
+    opened = WriterSession(database, settle_timeout=settle_timeout)
     assert kinds(opened.write([Append(records("thr_before", 1, 2))])) == [Written]
     yield opened
     opened.close()
@@ -131,11 +142,11 @@ def test_every_append_of_a_lost_batch_gets_its_own_outcome(
 
 
 def test_nobody_knows_while_the_database_stays_away(
-    session: WriterSession, proxy: Proxy, connection: Connection
+    hasty: WriterSession, proxy: Proxy, connection: Connection
 ) -> None:
     proxy.on_strike = proxy.stop
     proxy.lose_reply(b"thr_a")
-    [outcome] = session.write([Append(records("thr_a", 1, 1))])
+    [outcome] = hasty.write([Append(records("thr_a", 1, 1))])
     assert isinstance(outcome, AppendOutcomeUnknown)
     assert "Look the command up before sending it again" in str(outcome)
     assert len(log_of(connection)) == 3  # it was written, as it happens
@@ -166,7 +177,7 @@ def test_a_lost_append_that_the_server_is_still_at_is_waited_for(
         wait_for_a_lock(connection)
         proxy.cut()  # the server goes on waiting, and will write it
         wait_for_a_lock(connection)
-    caller.join(10)
+    caller.join(PATIENCE)
     assert log.select_thread("thr_a") == entries
     assert [e.seq for e in entries] == [1, 2]
     assert log.head() == 4
@@ -209,7 +220,7 @@ def test_an_append_whose_backend_is_terminated_is_written_once(
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         wait_for_a_lock(connection)
-    caller.join(10)
+    caller.join(PATIENCE)
     assert log.select_thread("thr_a") == entries
     assert [e.seq for e in entries] == [1, 2]
 
@@ -350,15 +361,15 @@ class TestAnswers:
 
 
 def test_settling_waits_for_its_turn_only_so_long(
-    session: WriterSession, proxy: Proxy, connection: Connection
+    hasty: WriterSession, proxy: Proxy, connection: Connection
 ) -> None:
     outcomes: list[Outcome] = []
     append = Append(records("thr_a", 1, 1))
-    caller = threading.Thread(target=lambda: outcomes.extend(session.write([append])))
+    caller = threading.Thread(target=lambda: outcomes.extend(hasty.write([append])))
     with connection.transaction():
         connection.execute("SELECT FROM log_head FOR UPDATE")
         caller.start()
         wait_for_a_lock(connection)
         proxy.cut()
-        caller.join(10)
+        caller.join(PATIENCE)
     assert kinds(outcomes) == [AppendOutcomeUnknown]

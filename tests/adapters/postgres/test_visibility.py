@@ -12,6 +12,7 @@ from adapters.records import Written
 from tests.adapters.postgres.test_batches import wait_for_a_lock
 from tests.contracts.log_views import take
 from tests.contracts.records import record, records
+from tests.fixtures.patience import PATIENCE
 
 
 def test_a_second_writer_does_not_overtake_one_that_holds_its_transaction_open(
@@ -26,7 +27,7 @@ def test_a_second_writer_does_not_overtake_one_that_holds_its_transaction_open(
             # Positions 1 and 2 are allotted and not yet visible; so nothing else is.
             assert log.select_log(limit=10) == []
             assert log.head() == 0
-        second.join(10)
+        second.join(PATIENCE)
         assert [(e.id, e.thread_id) for e in log.select_log(limit=10)] == [
             (1, "thr_a"),
             (2, "thr_a"),
@@ -61,7 +62,7 @@ def test_a_subscription_skips_nothing_behind_a_held_transaction(
             wait_for_a_lock(connection)
         positions = [e.id for e in take(subscription, 4)]
         for other in others:
-            other.join(10)
+            other.join(PATIENCE)
     assert positions == [1, 2, 3, 4]
 
 
@@ -79,6 +80,6 @@ def test_batches_of_several_processes_are_numbered_without_a_gap(database: Datab
     for one in processes:
         one.start()
     for one in processes:
-        one.join(60)
+        one.join(PATIENCE)
     positions = [o.first_position for o in outcomes if isinstance(o, Written)]
     assert sorted(positions) == list(range(1, 601))

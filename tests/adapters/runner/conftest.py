@@ -19,8 +19,10 @@ from tests.fixtures.clock import HandClock
 @pytest.fixture(params=["memory", "postgres"])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     if request.param == "memory":
-        clock, memory = HandClock(), MemoryLogRecorder()
-        yield Stage(memory, MemoryLeases(clock), MemoryActiveTurns(memory), clock.advance)
+        clock = HandClock()
+        leases = MemoryLeases(clock)
+        memory = MemoryLogRecorder(leases=leases)
+        yield Stage(memory, leases, MemoryActiveTurns(memory), clock.advance)
         return
     database: Database = request.getfixturevalue("database")
     with open_pool(database) as pool, PostgresLogRecorder(database, pool) as recorder:
@@ -30,5 +32,5 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
                 query = "UPDATE leases SET expires_at = expires_at - make_interval(secs => %s)"
                 connection.execute(query, [seconds])
 
-        leases, active = PostgresLeases(database, pool), PostgresActiveTurns(database, pool)
-        yield Stage(recorder, leases, active, pass_time)
+        active = PostgresActiveTurns(database, pool)
+        yield Stage(recorder, PostgresLeases(database, pool), active, pass_time)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.fixtures.patience import PATIENCE
+
 
 class HandTime:
     """A `Time` moved by `advance`. `sleeping` waits until somebody sleeps for so many seconds."""
@@ -43,7 +45,7 @@ class HandTime:
 
     async def sleeping(self, seconds: float) -> None:
         """Returns once somebody sleeps who lay down for exactly that long."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while all(sleeper.seconds != seconds for sleeper in self._sleepers):
                 self._somebody_sleeps.clear()
                 await self._somebody_sleeps.wait()

@@ -21,6 +21,7 @@ from domain.events.base import Event
 from domain.events.turn import TurnCompleted
 from domain.execution import Execution
 from domain.laws import violations
+from domain.outcome import Outcome
 from domain.ports import (
     EngineEvent,
     EngineTurn,
@@ -35,11 +36,15 @@ from domain.service import ThreadService
 from domain.thread import Thread
 from tests.adapters.runner.hand_time import HandTime
 from tests.fixtures.clock import CountingEntropy, HandClock
+from tests.fixtures.patience import PATIENCE
 
 P = ParamSpec("P")
 
-# Every length is one of a kind, so a test can tell who sleeps.
-PACE = Pace(lease_seconds=30, poll_seconds=0.5, pause_seconds=0, grace_seconds=7, cancel_seconds=3)
+# Every length is one of a kind, so a test can tell who sleeps. The database's clock goes by itself:
+# no lease runs out of it.
+PACE = Pace(
+    lease_seconds=3600, poll_seconds=0.5, pause_seconds=0, grace_seconds=7, cancel_seconds=3
+)
 THREAD = "thr_1"
 
 # No two of a test run may mint the same ids, also when they share a log by different ways.
@@ -52,11 +57,12 @@ def story(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         async def within_limit() -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await test(*args, **kwargs)
-            for _ in range(3):  # what was cancelled last ends now
-                await asyncio.sleep(0)
-            assert asyncio.all_tasks() == {asyncio.current_task()}
+            await asyncio.sleep(0)  # what was cancelled last is ending
+            if left := asyncio.all_tasks() - {asyncio.current_task()}:
+                _, left = await asyncio.wait(left, timeout=PATIENCE)
+            assert left == set()
 
         asyncio.run(within_limit())
 
@@ -124,6 +130,14 @@ class Stage:
         input_id = f"inp_{prompt.split(maxsplit=1)[0]}"
         return self.service.submit(THREAD, prompt, input_id=input_id, **how).started_turn_id
 
+    def end_elsewhere(self, turn_id: str) -> Outcome:
+        """Another worker takes over the turn, whose lease ran out without a word, and ends it."""
+        self.pass_lease_time(PACE.lease_seconds + 1)
+        lease = self.leases.acquire(turn_id, THREAD, "another", PACE.lease_seconds)
+        assert lease is not None
+        service = self.another_process()
+        return service.finish(THREAD, turn_id, "interrupted", error="by hand", lease=lease)
+
     def history(self, thread_id: str = THREAD) -> list[Recorded]:
         """What is recorded; and the laws hold in it."""
         recorded = list(self.log.read_thread(thread_id))
@@ -153,7 +167,7 @@ class Stage:
         bell = Bell()
         self.recorder.listen(bell)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not there(self.log.read_thread(THREAD)):
                     await bell.heard(PACE, self.time)
         finally:

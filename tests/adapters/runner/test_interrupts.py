@@ -207,7 +207,7 @@ async def test_a_turn_the_engine_made_ready_too_late_is_closed_all_the_same(stag
     engine = Played(echo, on_start=slow)
     run = asyncio.create_task(stage.runner(engine).run(THREAD, turn_id))
     await starting.wait()
-    stage.service.finish(THREAD, turn_id, "interrupted", error="by hand")
+    stage.end_elsewhere(turn_id)
     [result] = await run
     assert (result.end, engine.handles, engine.closed) == ("gone", [], 1)
 
@@ -287,7 +287,7 @@ async def test_a_turn_that_somebody_else_ended_stops_at_once_and_writes_nothing(
     turn_id = stage.thread("A")
     run = asyncio.create_task(stage.runner(Played(play)).run(THREAD, turn_id))
     await stage.until_name("item.completed", 2)
-    stage.another_process().finish(THREAD, turn_id, "interrupted", error="by hand")
+    stage.end_elsewhere(turn_id)
     [result] = await run
     assert (result.end, result.outcome) == ("gone", None)
     assert cleaned_up.is_set()
@@ -310,7 +310,7 @@ async def test_what_happens_to_the_next_turn_does_not_reach_a_worker_of_the_one_
     engine = Played(play)
     run = asyncio.create_task(stage.runner(engine, hints=None).run(THREAD, turn_id))
     await stage.until_name("item.completed", 2)
-    next_id = other.finish(THREAD, turn_id, "interrupted", error="by hand").started_turn_id
+    next_id = stage.end_elsewhere(turn_id).started_turn_id
     assert next_id is not None
     other.interrupt(THREAD, next_id)
     await stage.time.sleeping(PACE.poll_seconds)

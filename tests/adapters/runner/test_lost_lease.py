@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,8 +12,19 @@ import pytest
 from adapters.errors import StoreUnavailable
 from adapters.runner.lease import RETRY_SECONDS, LeaseDesk
 from domain.errors import TurnNotActive
-from domain.ports import EngineEvent, Lease, Leases, TurnContext, TurnHandle
+from domain.ports import (
+    EngineEvent,
+    EventLog,
+    Fence,
+    Lease,
+    Leases,
+    Recorded,
+    TurnContext,
+    TurnHandle,
+    Uncommitted,
+)
 from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, silent, story
+from tests.fixtures.patience import PATIENCE
 
 
 class Renewing:
@@ -42,6 +53,12 @@ class Endless:
             self.stopped.set()
             raise
         yield said("gone on")
+
+
+def is_given_back(stage: Stage, turn_id: str) -> bool:
+    """Whether it had a lease, and has none now."""
+    lease = stage.leases.find(turn_id)
+    return lease is not None and lease.seconds_left <= 0
 
 
 def refused(_: Lease, __: float) -> bool:
@@ -125,7 +142,7 @@ async def test_a_run_cancelled_while_it_asks_for_the_lease_gives_it_back(stage: 
 
     def acquire(turn_id: str, thread_id: str, holder: str, seconds: float) -> Lease | None:
         loop.call_soon_threadsafe(asked.set)
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
         return stage.leases.acquire(turn_id, thread_id, holder, seconds)
 
     turn_id = stage.thread("A")
@@ -138,9 +155,7 @@ async def test_a_run_cancelled_while_it_asks_for_the_lease_gives_it_back(stage: 
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await run
-    lease = stage.leases.find(turn_id)
-    assert lease is not None
-    assert lease.seconds_left <= 0
+    assert is_given_back(stage, turn_id)
 
 
 @story
@@ -150,9 +165,9 @@ async def test_the_lease_is_kept_also_when_every_thread_of_the_loop_is_waiting(
     loop, full = asyncio.get_running_loop(), threading.Event()
     loop.set_default_executor(ThreadPoolExecutor(1))
     turn_id = stage.thread("A")
-    waiting = loop.run_in_executor(None, full.wait, 10)
+    waiting = loop.run_in_executor(None, full.wait, PATIENCE)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE / 2):
             desk = LeaseDesk(stage.leases, "worker 1", PACE, stage.time)
             held = await desk.acquire(turn_id, THREAD)
             assert held is not None
@@ -161,9 +176,7 @@ async def test_the_lease_is_kept_also_when_every_thread_of_the_loop_is_waiting(
     finally:
         full.set()
         await waiting
-    lease = stage.leases.find(turn_id)
-    assert lease is not None
-    assert lease.seconds_left <= 0
+    assert is_given_back(stage, turn_id)
 
 
 @story
@@ -175,7 +188,7 @@ async def test_a_renewal_without_an_answer_counts_as_failed_when_the_lease_runs_
 
     def hang(_: Lease, __: float) -> bool:
         loop.call_soon_threadsafe(asked.set)
-        answer.wait(35)
+        answer.wait(PATIENCE)
         return True  # too late
 
     turn_id = stage.thread("A")
@@ -266,6 +279,70 @@ async def test_another_worker_takes_over_by_an_event_and_late_items_are_refused(
         stage.service.record_item(THREAD, turn_id, "agent_message", "late")
 
 
+class Counting:
+    """A log that counts what is sent to be appended, taken or not."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self.sent = 0
+        self.read_thread = log.read_thread
+        self.read_command = log.read_command
+
+    def append(
+        self,
+        entries: Sequence[Uncommitted],
+        *,
+        expected_seq: int,
+        fence: Fence | None = None,
+    ) -> tuple[Recorded, ...]:
+        self.sent += 1
+        return self._log.append(entries, expected_seq=expected_seq, fence=fence)
+
+
+@story
+async def test_a_worker_whose_append_is_refused_sends_no_other_and_does_not_end_the_turn(
+    stage: Stage,
+) -> None:
+    """To it, no time has passed, and nothing was written: only the store can tell."""
+    turn_id = stage.thread("A", "B")
+    engine, log = Endless(), Counting(stage.log)
+    leases = Renewing(stage.leases, stage.leases.renew)
+    released: list[Lease] = []
+    leases.release = released.append
+    played = Played(engine.play)
+    runner = stage.runner(played, leases=leases, log=log, service=stage.another_process(log))
+    run = asyncio.create_task(runner.run(THREAD, turn_id))
+    await stage.until_name("item.completed", 2)
+    before, sent = stage.history(), log.sent
+    stage.pass_lease_time(PACE.lease_seconds + 1)
+    engine.go_on.set()
+    [result] = await run
+    assert (result.end, result.outcome, log.sent) == ("lost", None, sent + 1)
+    assert (played.closed, released) == (1, [])
+    assert stage.history() == before
+    results = await stage.runner(Played(silent), "next").run(THREAD, turn_id)
+    assert [result.end for result in results] == ["recovered", "completed"]
+
+
+@story
+async def test_a_recovery_whose_lease_has_passed_on_is_refused(stage: Stage) -> None:
+    turn_id = stage.thread("A")
+    dead = stage.leases.acquire(turn_id, THREAD, "dead", PACE.lease_seconds)
+    assert dead is not None
+    stage.leases.release(dead)
+    leases = Renewing(stage.leases, stage.leases.renew)
+
+    def acquire(turn: str, thread: str, holder: str, seconds: float) -> Lease | None:
+        lease = stage.leases.acquire(turn, thread, holder, seconds)
+        stage.pass_lease_time(seconds + 1)
+        return lease
+
+    leases.acquire = acquire
+    [result] = await stage.runner(Played(silent), leases=leases).run(THREAD, turn_id)
+    assert (result.end, result.outcome) == ("lost", None)
+    assert stage.ends() == []
+
+
 @story
 async def test_a_cancelled_run_stops_the_engine_and_gives_the_lease_back(stage: Stage) -> None:
     turn_id = stage.thread("A")
@@ -278,7 +355,5 @@ async def test_a_cancelled_run_stops_the_engine_and_gives_the_lease_back(stage: 
         await run
     assert engine.stopped.is_set()
     assert played.closed == 1
-    lease = stage.leases.find(turn_id)
-    assert lease is not None
-    assert lease.seconds_left <= 0
+    assert is_given_back(stage, turn_id)
     assert stage.ends() == []

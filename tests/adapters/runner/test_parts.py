@@ -16,6 +16,7 @@ from adapters.runner.runner import new_holder
 from domain.ports import Message
 from tests.adapters.runner.hand_time import HandTime
 from tests.adapters.runner.stage import PACE, story
+from tests.fixtures.patience import PATIENCE
 
 STEER = Message(role="user", kind="user_message", text="S", item_id="item_1")
 
@@ -27,7 +28,7 @@ def test_a_bell_rung_in_another_thread_is_heard() -> None:
         await time.sleeping(PACE.poll_seconds)
         ringer = threading.Thread(target=bell.set)
         ringer.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await hearing
         ringer.join()
 
@@ -81,11 +82,11 @@ async def test_a_call_in_a_thread_is_over_before_its_cancellation_is() -> None:
 
     def call() -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
         done.set()
 
     task = asyncio.create_task(in_thread(call))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, PATIENCE)
     task.cancel()
     await asyncio.sleep(0)
     assert not task.done()
@@ -101,11 +102,11 @@ async def test_an_error_in_a_thread_whose_caller_was_cancelled_is_not_left_lying
 
     def call() -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
         raise ValueError("late")
 
     task = asyncio.create_task(in_thread(call))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, PATIENCE)
     task.cancel()
     go_on.set()
     with pytest.raises(asyncio.CancelledError):

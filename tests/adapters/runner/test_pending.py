@@ -13,11 +13,9 @@ from adapters.engines.scripted import ScriptedEngine, ScriptedTurn
 from adapters.errors import StoreUnavailable
 from adapters.runner.runner import InternalFault
 from domain.errors import ThreadIsImported
-from domain.events.thread import Origin, ThreadCreated
-from domain.execution import number
 from domain.ports import EngineEvent, Lease, Leases, TurnContext, TurnHandle
-from domain.thread import Thread
 from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, scripted, silent, story
+from tests.contracts.imported import IMPORTED, IMPORTED_TURN, import_copy
 
 
 class Dies(BaseException):
@@ -85,8 +83,8 @@ async def test_d16_a_turn_whose_worker_is_lost_is_closed_by_an_event_and_the_que
     stage: Stage,
 ) -> None:
     turn_id = stage.thread("A", "B")
-    assert stage.leases.acquire(turn_id, THREAD, "dead", PACE.lease_seconds)
-    stage.service.start_item(THREAD, turn_id, "tool_call", "search")
+    dead = stage.leases.acquire(turn_id, THREAD, "dead", PACE.lease_seconds)
+    stage.service.start_item(THREAD, turn_id, "tool_call", "search", lease=dead)
     stage.pass_time(PACE.lease_seconds + 1)
     report = await stage.runner(
         scripted(stage, "{}"), service=stage.another_process()
@@ -155,29 +153,12 @@ async def test_a_crash_between_the_end_of_a_turn_and_the_next_loses_nothing(stag
 @story
 async def test_imported_threads_are_never_touched(stage: Stage) -> None:
     stage.thread("A")
-    events = [entry.event for entry in stage.history()]
-    made = events[0]
-    assert isinstance(made, ThreadCreated)
-    origin = Origin(kind="imported", format="codex", native_id="1")
-    events[0] = made.model_copy(update={"origin": origin})
-    turn_id = "turn_imported"
-    copies = [
-        event.model_copy(
-            update={
-                "thread_id": "thr_imported",
-                "command_id": f"cmd_{i}",
-                **({"turn_id": turn_id} if hasattr(event, "turn_id") else {}),
-            }
-        )
-        for i, event in enumerate(events)
-    ]
-    entries, _ = number(copies, Thread("thr_imported"))
-    stage.log.append(entries, expected_seq=0)
+    copies = import_copy(stage.log, THREAD)
     report = await stage.runner(scripted(stage, "{}")).run_pending()
     assert [result.thread_id for result in report.results] == [THREAD]
     with pytest.raises(ThreadIsImported):
-        await stage.runner(scripted(stage, "{}")).run("thr_imported", turn_id)
-    assert len(stage.log.read_thread("thr_imported")) == len(copies)
+        await stage.runner(scripted(stage, "{}")).run(IMPORTED, IMPORTED_TURN)
+    assert len(stage.log.read_thread(IMPORTED)) == len(copies)
 
 
 @story

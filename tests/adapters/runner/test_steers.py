@@ -14,6 +14,8 @@ from domain.options import ThreadSettings
 from domain.ports import (
     EngineEvent,
     EventLog,
+    Fence,
+    Lease,
     Recorded,
     StepBoundary,
     TurnContext,
@@ -32,11 +34,17 @@ class Interfering:
     meanwhile: Callable[[], object]
     done: bool = False
 
-    def append(self, entries: Sequence[Uncommitted], *, expected_seq: int) -> tuple[Recorded, ...]:
+    def append(
+        self,
+        entries: Sequence[Uncommitted],
+        *,
+        expected_seq: int,
+        fence: Fence | None = None,
+    ) -> tuple[Recorded, ...]:
         if not self.done and any(entry.event.name == self.before for entry in entries):
             self.done = True
             self.meanwhile()
-        return self.log.append(entries, expected_seq=expected_seq)
+        return self.log.append(entries, expected_seq=expected_seq, fence=fence)
 
     def read_thread(
         self, thread_id: str, *, after_seq: int = 0, upto_seq: int | None = None
@@ -144,9 +152,9 @@ async def test_a_steer_withdrawn_before_it_is_taken_lets_the_turn_complete(stage
     service = stage.another_process()
     taking = service.take_steers
 
-    def withdraw_first(thread_id: str, turn_id: str, *, actor: str = "runner") -> object:
+    def withdraw_first(thread_id: str, turn_id: str, *, lease: Lease) -> object:
         stage.service.withdraw(THREAD, "inp_S")
-        return taking(thread_id, turn_id, actor=actor)
+        return taking(thread_id, turn_id, lease=lease)
 
     async def play(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
         yield said("yes")

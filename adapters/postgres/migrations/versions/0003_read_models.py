@@ -2,8 +2,9 @@
 
 Their definition is in `projections/sql/tables.sql`, which a rebuild runs as well; so this makes
 the tables as they are now, not as they were when it was written. That is meant: they hold nothing
-that is not in the log. A later change of the tables comes with a revision that drops them and
-makes them anew, like this one, empty; the follower or a rebuild fills them.
+that is not in the log. A later change comes with a revision that adds what is new to the tables
+there are, and a rebuild that fills it (docs/schema-changes.md): to drop them would break the
+processes that still use them.
 """
 
 from adapters.postgres.migration_sql import run_sql
