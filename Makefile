@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=$(TEST_PROC
 # What a PostgreSQL of another make or version could change.
 STOCK_TESTS ?= tests/adapters/postgres tests/contracts tests/faults tests/migrations tests/projections
 
-.PHONY: help demo test test-server test-stock check explore fmt setup clean
+.PHONY: help demo test test-server test-stock check explore schedules prove fmt setup clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -31,6 +31,12 @@ test-stock: setup ## those about PostgreSQL, on the one that is installed here (
 
 explore: setup ## the tests, with property tests trying many new examples
 	@$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=thorough
+
+schedules: setup ## every small schedule on the domain: more than a million states of the world
+	@$(BIN)/python -m tests.model daily
+
+prove: setup ## the same with more that goes wrong: many millions of states, many minutes
+	@$(BIN)/python -m tests.model
 
 check: setup ## style, types, import rules
 	@$(BIN)/ruff check $(CODE)

@@ -10,17 +10,19 @@ from threading import Barrier
 import pytest
 
 from adapters.runner.runner import ActiveTurns
-from domain.events.thread import Origin, ThreadCreated
-from domain.execution import number
 from domain.ports import EventLog, Leases
 from domain.service import ThreadService
-from domain.thread import Thread, fold
+from tests.contracts.imported import import_copy
+from tests.fixtures.patience import PATIENCE
 
 TURN, THREAD = "turn_1", "thr_1"
 
 
 class LeasesContract(ABC):
-    """The subclass gives `leases`, and `pass_time`, which makes time go by for them."""
+    """The subclass gives `leases`, and `pass_time`, which makes time go by for them.
+
+    Real time may go by as well, but not as much as a lease lasts here.
+    """
 
     @abstractmethod
     @pytest.fixture
@@ -31,40 +33,40 @@ class LeasesContract(ABC):
     def pass_time(self) -> Callable[[float], object]: ...
 
     def test_a_turn_without_a_lease_is_taken_with_token_1(self, leases: Leases) -> None:
-        lease = leases.acquire(TURN, THREAD, "one", 30)
+        lease = leases.acquire(TURN, THREAD, "one", 3000)
         assert lease is not None
         assert (lease.turn_id, lease.thread_id) == (TURN, THREAD)
         assert (lease.holder, lease.token) == ("one", 1)
-        assert lease.seconds_left == 30
+        assert lease.seconds_left == 3000
 
     def test_a_live_lease_cannot_be_taken_even_by_its_holder(self, leases: Leases) -> None:
-        assert leases.acquire(TURN, THREAD, "one", 30)
-        assert leases.acquire(TURN, THREAD, "two", 30) is None
-        assert leases.acquire(TURN, THREAD, "one", 30) is None
+        assert leases.acquire(TURN, THREAD, "one", 3000)
+        assert leases.acquire(TURN, THREAD, "two", 3000) is None
+        assert leases.acquire(TURN, THREAD, "one", 3000) is None
 
     def test_leases_of_other_turns_do_not_matter(self, leases: Leases) -> None:
-        assert leases.acquire(TURN, THREAD, "one", 30)
-        assert leases.acquire("turn_2", THREAD, "two", 30)
+        assert leases.acquire(TURN, THREAD, "one", 3000)
+        assert leases.acquire("turn_2", THREAD, "two", 3000)
 
     def test_a_lease_that_ran_out_is_taken_with_the_next_token(
         self, leases: Leases, pass_time: Callable[[float], object]
     ) -> None:
-        leases.acquire(TURN, THREAD, "one", 30)
-        pass_time(31)
-        lease = leases.acquire(TURN, THREAD, "two", 30)
+        leases.acquire(TURN, THREAD, "one", 3000)
+        pass_time(3001)
+        lease = leases.acquire(TURN, THREAD, "two", 3000)
         assert lease is not None
         assert (lease.holder, lease.token) == ("two", 2)
 
     def test_of_many_who_take_a_lease_at_once_one_gets_it(
         self, leases: Leases, pass_time: Callable[[float], object]
     ) -> None:
-        leases.acquire(TURN, THREAD, "before", 30)
-        pass_time(31)
+        leases.acquire(TURN, THREAD, "before", 3000)
+        pass_time(3001)
         together = Barrier(4)
 
         def take(holder: str) -> bool:
-            together.wait(timeout=10)
-            return leases.acquire(TURN, THREAD, holder, 30) is not None
+            together.wait(PATIENCE)
+            return leases.acquire(TURN, THREAD, holder, 3000) is not None
 
         with ThreadPoolExecutor(4) as threads:
             taken = list(threads.map(take, ["a", "b", "c", "d"]))
@@ -73,46 +75,46 @@ class LeasesContract(ABC):
     def test_a_renewed_lease_runs_on_from_the_renewal(
         self, leases: Leases, pass_time: Callable[[float], object]
     ) -> None:
-        lease = leases.acquire(TURN, THREAD, "one", 30)
+        lease = leases.acquire(TURN, THREAD, "one", 3000)
         assert lease is not None
-        pass_time(20)
-        assert leases.renew(lease, 30)
-        pass_time(20)
-        assert leases.acquire(TURN, THREAD, "two", 30) is None
+        pass_time(2000)
+        assert leases.renew(lease, 3000)
+        pass_time(2000)
+        assert leases.acquire(TURN, THREAD, "two", 3000) is None
         found = leases.find(TURN)
         assert found is not None
-        assert found.seconds_left == pytest.approx(10, abs=1)
+        assert found.seconds_left == pytest.approx(1000, abs=PATIENCE)
 
     def test_a_lease_that_ran_out_is_not_renewed_although_nobody_took_it(
         self, leases: Leases, pass_time: Callable[[float], object]
     ) -> None:
-        lease = leases.acquire(TURN, THREAD, "one", 30)
+        lease = leases.acquire(TURN, THREAD, "one", 3000)
         assert lease is not None
-        pass_time(31)
-        assert not leases.renew(lease, 30)
+        pass_time(3001)
+        assert not leases.renew(lease, 3000)
 
     def test_a_lease_that_passed_on_is_not_renewed_nor_released_by_the_old_holder(
         self, leases: Leases, pass_time: Callable[[float], object]
     ) -> None:
-        old = leases.acquire(TURN, THREAD, "one", 30)
+        old = leases.acquire(TURN, THREAD, "one", 3000)
         assert old is not None
-        pass_time(31)
-        assert leases.acquire(TURN, THREAD, "one", 30)  # the same name, and still another holder
-        assert not leases.renew(old, 30)
+        pass_time(3001)
+        assert leases.acquire(TURN, THREAD, "one", 3000)  # the same name, and still another holder
+        assert not leases.renew(old, 3000)
         leases.release(old)
-        assert leases.acquire(TURN, THREAD, "three", 30) is None
+        assert leases.acquire(TURN, THREAD, "three", 3000) is None
 
     def test_a_released_lease_has_run_out_and_its_token_is_not_given_again(
         self, leases: Leases
     ) -> None:
-        lease = leases.acquire(TURN, THREAD, "one", 30)
+        lease = leases.acquire(TURN, THREAD, "one", 3000)
         assert lease is not None
         leases.release(lease)
         found = leases.find(TURN)
         assert found is not None
         assert found.seconds_left <= 0
-        assert not leases.renew(lease, 30)
-        again = leases.acquire(TURN, THREAD, "two", 30)
+        assert not leases.renew(lease, 3000)
+        again = leases.acquire(TURN, THREAD, "two", 3000)
         assert again is not None
         assert again.token == 2
 
@@ -122,15 +124,15 @@ class LeasesContract(ABC):
     def test_the_last_lease_is_found_alive_or_run_out(
         self, leases: Leases, pass_time: Callable[[float], object]
     ) -> None:
-        leases.acquire(TURN, THREAD, "one", 30)
+        leases.acquire(TURN, THREAD, "one", 3000)
         found = leases.find(TURN)
         assert found is not None
         assert (found.thread_id, found.holder, found.token) == (THREAD, "one", 1)
-        assert found.seconds_left == pytest.approx(30, abs=1)
-        pass_time(40)
+        assert found.seconds_left == pytest.approx(3000, abs=PATIENCE)
+        pass_time(4000)
         found = leases.find(TURN)
         assert found is not None
-        assert found.seconds_left == pytest.approx(-10, abs=1)
+        assert found.seconds_left == pytest.approx(-1000, abs=PATIENCE)
 
 
 class ActiveTurnsContract(ABC):
@@ -180,23 +182,5 @@ class ActiveTurnsContract(ABC):
     ) -> None:
         thread_id = service.create().thread_id
         service.submit(thread_id, "A")
-        events = [entry.event for entry in log.read_thread(thread_id)]
-        made = events[0]
-        assert isinstance(made, ThreadCreated)
-        origin = Origin(kind="imported", format="codex", native_id="1")
-        events[0] = made.model_copy(update={"origin": origin})
-        copies = [
-            event.model_copy(
-                update={
-                    "thread_id": "thr_imported",
-                    "command_id": f"cmd_imported_{i}",
-                    **({"turn_id": "turn_imported"} if hasattr(event, "turn_id") else {}),
-                }
-            )
-            for i, event in enumerate(events)
-        ]
-        entries, after = number(copies, Thread("thr_imported"))
-        assert after.turn is not None
-        log.append(entries, expected_seq=0)
-        assert fold(Thread("thr_imported"), copies) == after
+        import_copy(log, thread_id)
         assert [thread for thread, _ in active.active_turns()] == [thread_id]

@@ -15,9 +15,8 @@ from adapters.records import LogEntry
 from domain.errors import TurnlogError
 from projections.follow import Follower
 from projections.verify import compare_thread
-from tests.adapters.postgres.test_read_models_follow import eventually
+from tests.fixtures.patience import PATIENCE, eventually
 
-PATIENCE = 60.0  # seconds; only a failing test waits that long
 POLL_SECONDS = 0.05
 
 

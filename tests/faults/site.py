@@ -15,10 +15,10 @@ from adapters.postgres.database import Database
 from adapters.postgres.read_models import PostgresReadModels
 from adapters.postgres.recorder import PostgresLogRecorder
 from adapters.records import LogEntry
-from tests.adapters.postgres.test_read_models_follow import eventually
-from tests.faults.observers import PATIENCE, following, watching
+from tests.faults.observers import following, watching
 from tests.faults.points import Point
 from tests.fixtures.faults import Proxy
+from tests.fixtures.patience import PATIENCE, eventually
 
 Work = Callable[[Callable[[], bool]], None]
 """Goes on until it is told that it is over."""

@@ -20,11 +20,11 @@ from adapters.postgres.database import Database
 from adapters.postgres.recorder import PostgresLogRecorder
 from adapters.postgres.writer import WriterClosed
 from tests.adapters.postgres.test_batches import wait_for_a_lock
-from tests.adapters.postgres.test_read_models_follow import eventually
 from tests.faults.callers import change
 from tests.faults.ledger import Ledger
-from tests.faults.observers import PATIENCE
 from tests.fixtures.faults import Fault, Proxy
+from tests.fixtures.patience import PATIENCE, eventually
+from tests.fixtures.roles import until_gone
 
 MAX_WAITING = 3
 
@@ -38,6 +38,7 @@ class Crowd:
         self._executor = executor
         self._count = 0
         log._writer._max_waiting = MAX_WAITING
+        log._writer._batches._lock_timeout = PATIENCE  # type: ignore[attr-defined]
 
     def append(self) -> object:
         self._count += 1
@@ -152,6 +153,7 @@ def role_with_one_connection(
     try:
         yield replace(database, url=urlunsplit(parts._replace(netloc=netloc))), role
     finally:
+        until_gone(connection, role)
         connection.execute(sql.SQL("DROP ROLE {}").format(name))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from random import Random
 
 from tests.faults.callers import Caller
@@ -13,13 +11,6 @@ from tests.fixtures.server import OwnServer
 
 ROUNDS = 4
 THREADS = ("thr_a", "thr_b", "thr_c")
-
-
-def stop_immediately(server: OwnServer) -> None:
-    """What `pg_ctl stop -m immediate` does: nothing is finished, nothing is flushed."""
-    postmaster = server._server.cluster.postmaster()
-    assert postmaster is not None
-    os.kill(postmaster.pid, signal.SIGQUIT)
 
 
 def test_a_server_that_is_stopped_hard_under_load_keeps_every_promise(
@@ -38,7 +29,7 @@ def test_a_server_that_is_stopped_hard_under_load_keeps_every_promise(
                 if number % 2:
                     own_server.crash()
                 else:
-                    stop_immediately(own_server)
+                    own_server.stop_immediately()
                 own_server.start()
                 site.wait_for_more()
             site.expect_all_to_follow(ledger.check(site.direct), THREADS)

@@ -2,128 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
 
-import pytest
-
-from adapters.composition import OpenDatabase, Turnlog, turnlog_on
+from adapters.composition import Turnlog
 from adapters.postgres.connection import Connection
-from adapters.postgres.database import Database
-from adapters.runner.bell import Bell
-from adapters.runner.pace import Pace, RealTime
-from adapters.settings import Settings
-from domain.laws import violations
-from domain.ports import Recorded
+from tests.faults.workers import Processes, begin, history, lapse_leases, outline, wait_for
+from tests.fixtures.patience import PATIENCE
 
 DIES = """{"turns": [{"when": "deploy", "steps": [
     {"do": "say", "text": "on my way"}, {"do": "tool", "name": "deploy"},
     {"do": "die", "during": "check"}]}]}"""
 WORKS_ON = """{"turns": [{"when": "deploy", "steps": [
     {"do": "tool", "name": "deploy", "wait": {"until": "signal", "signal": "never"}}]}]}"""
-
-
-@pytest.fixture
-def turnlog(database: Database) -> Iterator[Turnlog]:
-    with turnlog_on(OpenDatabase(database), Settings()) as opened:
-        yield opened
-
-
-class Processes:
-    """Worker processes on the test's database."""
-
-    def __init__(self, database: Database) -> None:
-        self._environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("TURNLOG_")},
-            "TURNLOG_DATABASE_URL": database.url,
-        }
-        self.started: list[subprocess.Popen[str]] = []
-
-    def start(self, script: str, *what: str, **more: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.worker", script, *what],
-            env={**self._environment, **more},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.started.append(process)
-        return process
-
-    def run(self, script: str, *what: str, **more: str) -> tuple[int, Any]:
-        """Exit code and what it printed."""
-        process = self.start(script, *what, **more)
-        printed, _ = process.communicate(timeout=60)
-        return process.returncode, json.loads(printed) if printed else None
-
-
-@pytest.fixture
-def processes(database: Database) -> Iterator[Processes]:
-    made = Processes(database)
-    yield made
-    for process in made.started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=60)
-
-
-def lapse_leases(connection: Connection) -> None:
-    """As if the time of all leases had gone by."""
-    connection.execute("UPDATE leases SET expires_at = clock_timestamp()")
-
-
-def begin(turnlog: Turnlog, *prompts: str) -> tuple[str, str]:
-    """A thread in which the first prompt is to run and the others wait."""
-    thread_id = turnlog.service.create().thread_id
-    turn_id = turnlog.service.submit(thread_id, prompts[0]).started_turn_id
-    assert turn_id is not None
-    for prompt in prompts[1:]:
-        turnlog.service.submit(thread_id, prompt, delivery="queue")
-    return thread_id, turn_id
-
-
-def history(turnlog: Turnlog, thread_id: str) -> Sequence[Recorded]:
-    recorded = turnlog.log.read_thread(thread_id)
-    assert violations(recorded) == []
-    return recorded
-
-
-def outline(turnlog: Turnlog, thread_id: str) -> list[str]:
-    """What happened, without the prompts' own events."""
-    lines = []
-    for entry in history(turnlog, thread_id):
-        event: Any = entry.event
-        match event.name:
-            case "turn.started" | "item.interrupted":
-                lines.append(event.name)
-            case "turn.completed":
-                lines.append(f"turn.completed {event.status} by {event.actor}: {event.error}")
-            case "item.started" if event.kind != "user_message":
-                lines.append(f"item.started {event.summary}")
-            case _:
-                pass
-    return lines
-
-
-def wait_for(turnlog: Turnlog, thread_id: str, line: str) -> None:
-    """Returns when that line is in the outline."""
-
-    async def wait() -> None:
-        bell = Bell()
-        turnlog.recorder.listen(bell)
-        try:
-            async with asyncio.timeout(60):
-                while line not in outline(turnlog, thread_id):
-                    await bell.heard(Pace(), RealTime())
-        finally:
-            turnlog.recorder.unlisten(bell)
-
-    asyncio.run(wait())
 
 
 def test_kill_9_in_a_running_turn_is_recovered_by_an_event_and_the_queue_goes_on(
@@ -166,7 +57,7 @@ def test_d16_a_second_process_leaves_a_live_turn_alone_until_its_worker_is_dead(
     assert processes.run("{}", "run", thread_id, turn_id) == (0, ["taken"])
     assert history(turnlog, thread_id) == before
     first.kill()
-    first.wait(timeout=60)
+    first.wait(timeout=PATIENCE)
     assert processes.run("{}", "pending") == (0, ["taken"])  # its lease is all one can know
     lapse_leases(connection)
     assert processes.run("{}", "pending") == (0, ["recovered", "completed"])
@@ -179,7 +70,7 @@ def test_an_interrupt_from_this_process_reaches_the_engine_in_another(
     worker = processes.start(WORKS_ON, "run", thread_id, turn_id)
     wait_for(turnlog, thread_id, "item.started deploy")
     turnlog.service.interrupt(thread_id, turn_id, queued="continue")
-    printed, _ = worker.communicate(timeout=60)
+    printed, _ = worker.communicate(timeout=PATIENCE)
     assert json.loads(printed) == ["interrupted", "completed"]
 
 

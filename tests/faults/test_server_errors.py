@@ -14,11 +14,11 @@ from adapters.postgres.connection import Connection, connect
 from adapters.postgres.database import Database
 from adapters.postgres.recorder import PostgresLogRecorder
 from domain.errors import TurnlogError
-from tests.adapters.postgres.test_read_models_follow import eventually
 from tests.faults.callers import Caller, change
 from tests.faults.ledger import Ledger
 from tests.faults.site import Site
 from tests.fixtures.faults import Proxy
+from tests.fixtures.patience import eventually
 
 THREADS = ("thr_a", "thr_b")
 ERRORS: list[Any] = [

@@ -20,7 +20,7 @@ from domain.outcome import Outcome
 from domain.service import ThreadService
 from domain.turn import Turn
 from tests.faults.ledger import UNCERTAIN
-from tests.faults.observers import PATIENCE
+from tests.fixtures.patience import PATIENCE
 
 T = TypeVar("T")
 

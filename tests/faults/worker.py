@@ -1,4 +1,4 @@
-"""A process that runs turns, for tests that kill it.
+"""A process that runs turns, for tests that kill it, or stop it for as long as they like.
 
 `python -m tests.faults.worker SCRIPT pending`, or `… SCRIPT run THREAD TURN`, on the database that
 TURNLOG_DATABASE_URL names. Prints, as JSON, how the turns ended.
@@ -11,6 +11,8 @@ import json
 import os
 import signal
 import sys
+import threading
+from collections.abc import Sequence
 
 from adapters.composition import Turnlog, open_turnlog
 from adapters.engines.script import parse_script
@@ -19,31 +21,72 @@ from adapters.runner.pace import Pace
 from adapters.runner.runner import Runner
 from adapters.runner.turn import TurnResult
 from adapters.settings import load_settings
-from domain.ports import Lease
+from adapters.system import SystemEntropy
+from domain.execution import Execution
+from domain.ports import EventLog, Fence, Lease, Recorded, Uncommitted
+from domain.service import ThreadService
+
+
+def stop_here() -> None:
+    """Stop the process, and this thread where it is: a signal to the process would let it go on
+    for a moment, into the next connection, which would be too old afterwards."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 class DyingLeases:
-    """Leases of a process that is killed as it asks for the one of that number."""
+    """Leases of a process that is killed as it asks for the one of that number, or that stops when
+    it has got the first one."""
 
-    def __init__(self, turnlog: Turnlog, deadly: int) -> None:
+    def __init__(self, turnlog: Turnlog, deadly: int, stops: bool) -> None:
         self.renew = turnlog.leases.renew
         self.release = turnlog.leases.release
         self.find = turnlog.leases.find
         self._acquire = turnlog.leases.acquire
         self._left = deadly
+        self._stops = stops
 
     def acquire(self, turn_id: str, thread_id: str, holder: str, seconds: float) -> Lease | None:
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return self._acquire(turn_id, thread_id, holder, seconds)
+        lease = self._acquire(turn_id, thread_id, holder, seconds)
+        if self._stops:
+            self._stops = False
+            stop_here()
+        return lease
+
+
+class StoppingLog:
+    """A log whose process stops as it sends the first append of that kind: it has made sure of its
+    lease, and nobody can tell it that it is lost."""
+
+    def __init__(self, log: EventLog, before: str) -> None:
+        self._log = log
+        self._before = before
+        self.read_thread = log.read_thread
+        self.read_command = log.read_command
+
+    def append(
+        self,
+        entries: Sequence[Uncommitted],
+        *,
+        expected_seq: int,
+        fence: Fence | None = None,
+    ) -> tuple[Recorded, ...]:
+        if self._before and entries[0].event.name == self._before:
+            self._before = ""
+            stop_here()
+        return self._log.append(entries, expected_seq=expected_seq, fence=fence)
 
 
 async def work(turnlog: Turnlog, script: str, what: list[str]) -> tuple[TurnResult, ...]:
+    log = StoppingLog(turnlog.log, os.environ.get("TURNLOG_TEST_STOP_BEFORE", ""))
+    deadly = int(os.environ.get("TURNLOG_TEST_DEADLY_LEASE", "0"))
+    stops = "TURNLOG_TEST_STOP_WITH_LEASE" in os.environ
     runner = Runner(
-        turnlog.service,
-        turnlog.log,
-        DyingLeases(turnlog, int(os.environ.get("TURNLOG_TEST_DEADLY_LEASE", "0"))),
+        ThreadService(Execution(log, turnlog.threads, turnlog.clock, SystemEntropy())),
+        log,
+        DyingLeases(turnlog, deadly, stops),
         turnlog,
         ScriptedEngine(parse_script(script, "the test")),
         hints=turnlog.recorder,
