@@ -132,13 +132,19 @@ def test_a_log_that_is_wrong_stops_them_at_the_same_event_however_it_is_cut(
     assert_cuts_do_not_matter(shared, log, kind, int(where * len(log.entries)), [size])
 
 
+def places(kind: str, count: int) -> list[int]:
+    """So many places of the story, all over it, others for each kind of damage."""
+    kinds, entries = len(KINDS_OF_DAMAGE), len(STORY.entries)
+    number = KINDS_OF_DAMAGE.index(kind)
+    return [(i * kinds + number) * entries // (count * kinds) for i in range(count)]
+
+
 @pytest.mark.parametrize("kind", KINDS_OF_DAMAGE)
 def test_a_rebuild_stops_at_the_same_event_and_what_is_in_use_stays(
     shared: Tables, kind: str
 ) -> None:
     """Whole threads are filled without any index: that must not hide what is wrong with them."""
-    first, step = KINDS_OF_DAMAGE.index(kind), len(KINDS_OF_DAMAGE)
-    for place in range(first, len(STORY.entries), 3 * step):
+    for place in places(kind, 4):
         assert_cuts_do_not_matter(shared, STORY, kind, place, [])
         in_use = applied(shared, 1000)
         with (
@@ -162,9 +168,7 @@ def test_a_rebuild_stops_at_the_same_event_and_what_is_in_use_stays(
 def test_a_story_that_is_wrong_somewhere_stops_at_the_same_event_however_it_is_cut(
     shared: Tables, kind: str
 ) -> None:
-    # Each place is damaged in one of the ways.
-    first, step = KINDS_OF_DAMAGE.index(kind), len(KINDS_OF_DAMAGE)
-    for place in range(first, len(STORY.entries), step):
+    for place in places(kind, 12):
         assert_cuts_do_not_matter(shared, STORY, kind, place, [7, 1000])
 
 

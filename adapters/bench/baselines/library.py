@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import uuid4
 
+import psycopg
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
@@ -17,6 +18,7 @@ from adapters.bench.load import Call, Gate, Tally, Window, drive
 from adapters.postgres.database import Database
 
 SCHEMA: Final = "public"
+_LOCK: Final = "turnlog.bench.library"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,10 @@ def open_store(
     )
     with datastore:
         recorder = PostgresApplicationRecorder(datastore)
-        recorder.create_table()
+        # One process after the other: two that replace the library's functions at once fail.
+        with psycopg.connect(database.url) as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_LOCK])
+            recorder.create_table()
         yield recorder
 
 

@@ -54,7 +54,12 @@ class CrewOfThreads:
                 raise
 
         with ThreadPoolExecutor(self._size) as pool:
-            return list(pool.map(do, jobs))
+            running = [pool.submit(do, job) for job in jobs]
+        failed = [error for job in running if (error := job.exception()) is not None]
+        # The one that failed is to blame, not those that then waited in vain.
+        for error in sorted(failed, key=lambda e: isinstance(e, threading.BrokenBarrierError)):
+            raise error
+        return [job.result() for job in running]
 
 
 @pytest.fixture
