@@ -100,7 +100,10 @@ def test_pgbench_needs_a_connection_for_each_client() -> None:
 
 
 def test_turns(scene: Scene) -> None:
-    points = [turns.Point(32), turns.Point(2, "recorded"), turns.Point(4, processes=2)]
+    points = [
+        *(turns.Point(32), turns.Point(2, "recorded"), turns.Point(4, processes=2)),
+        *turns.ON_ONE_CORE,
+    ]
 
     def run(window: Window) -> Report:
         return turns.run(scene, turns.Scale(points, window, rounds=1), quick=True)
