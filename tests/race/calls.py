@@ -70,7 +70,7 @@ def do(operation: Operation, site: Site, pause: Pause) -> str:
             case "read":
                 return repr(execution.thread(thread_id))
             case "history":
-                return "\n".join(map(_line, execution.history(thread_id)))
+                return "\n".join(map(line_of, execution.history(thread_id)))
             case "acquire":
                 return repr(site.acquire(arguments["turn_id"], thread_id))
             case "lapse":
@@ -91,7 +91,8 @@ def do(operation: Operation, site: Site, pause: Pause) -> str:
     return repr(replace(outcome, position=None))
 
 
-def _line(recorded: Recorded) -> str:
+def line_of(recorded: Recorded) -> str:
+    """An entry of a history, as `history` answers."""
     event = recorded.event
     return f"{recorded.seq} {recorded.version} {event.name} {event.model_dump_json()}"
 

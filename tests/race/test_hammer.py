@@ -9,25 +9,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
 
 import pytest
 
+from adapters.cli.verifying import Verdict, verify_threads
 from adapters.composition import Turnlog
 from adapters.postgres.database import Database
-from domain.laws import violations
-from domain.thread import Thread
-from tests.contracts.chain import broken_links
 from tests.fixtures.patience import PATIENCE, eventually
-from tests.race.calls import Operation, Recorder, calls_of, do, judged
-from tests.race.hammer import CALLERS, Product
-from tests.race.linearizability import Call, check
-from tests.race.pure import State, step
+from tests.race.calls import Operation, calls_of
+from tests.race.hammer import CALLERS, calls_here
+from tests.race.judging import troubles
+from tests.race.linearizability import Call
 
 SEEDS: Final = os.environ.get("TURNLOG_TEST_RACE_SEEDS", "1").split(",")
 CALLS: Final = int(os.environ.get("TURNLOG_TEST_RACE_CALLS", "120"))
@@ -78,7 +73,7 @@ def test_every_answer_is_one_that_somebody_alone_could_have_had(
     database: Database, turnlog: Turnlog, tmp_path: Path, seed: str
 ) -> None:
     print(f"TURNLOG_TEST_RACE_SEEDS={seed}")  # noqa: T201  (shown if it fails)
-    before = _here("before", turnlog, "create")
+    before = calls_here("before", turnlog, "create", THREADS)
     hammers = Hammers(database, seed, tmp_path)
     try:
         victim = hammers.start("p0")
@@ -91,51 +86,10 @@ def test_every_answer_is_one_that_somebody_alone_could_have_had(
         for process in hammers.running:
             process.kill()
             process.wait(PATIENCE)
-    calls = [*before, *calls, *_here("after", turnlog, "history")]
+    calls = [*before, *calls, *calls_here("after", turnlog, "history", THREADS)]
     for thread_id in THREADS:
-        _judge([call for call in calls if call.operation.thread_id == thread_id])
-        _check_log(turnlog, thread_id, calls)
-    entries = turnlog.recorder.select_log(after_position=0, limit=1_000_000)
-    assert [entry.id for entry in entries] == list(range(1, len(entries) + 1))
-
-
-def _here(name: str, turnlog: Turnlog, method: str) -> list[Call[Operation]]:
-    """That operation on every thread, done by the test while nobody else is there."""
-    lines: list[bytes] = []
-    recorder = Recorder(lines.append, time.monotonic_ns)
-    product = Product(turnlog, Random(name))
-    for thread_id in THREADS:
-        arguments = {"command_id": f"cmd_create_{thread_id}"} if method == "create" else {}
-        operation = Operation(f"{name}.{thread_id}", thread_id, method, arguments)
-        recorder.begin(operation)
-        recorder.end(operation, do(operation, product, time.sleep))
-    return calls_of(line.decode() for line in lines)
-
-
-def _judge(calls: Sequence[Call[Operation]]) -> None:
-    verdict = check(judged(calls), State(Thread(calls[0].operation.thread_id)), step)
-    answers = Counter(str(call.answer).partition("(")[0].partition(":")[0] for call in calls)
-    print(f"{len(calls)} calls, {verdict.configurations} configurations: {dict(answers)}")  # noqa: T201
-    call = verdict.refuted
-    if call is None:
-        return
-    possible = "\n".join(map(str, verdict.possible))
-    beside = "\n".join(f"{one.operation} -> {one.answer}" for one in verdict.open_calls)
-    pytest.fail(
-        f"no order of the calls explains\n{call.operation}\nanswered\n{call.answer}\n"
-        f"possible were\n{possible}\nunder way were\n{beside}"
-    )
-
-
-def _check_log(turnlog: Turnlog, thread_id: str, calls: Sequence[Call[Operation]]) -> None:
-    """All laws hold, and whatever was acknowledged is there once."""
-    history = turnlog.log.read_thread(thread_id)
-    assert violations(history) == []
-    assert broken_links(turnlog.recorder.select_thread(thread_id)) == []
-    admitted = Counter(
-        entry.event.command_id for entry in history if entry.event.name == "prompt.admitted"
-    )
-    for call in calls:
-        told = str(call.answer)
-        if call.operation.thread_id == thread_id and "admission=Admission(" in told:
-            assert admitted[call.operation.arguments["input_id"]] == 1, call.operation
+        assert not [str(trouble) for trouble in troubles(turnlog, thread_id, calls)]
+    verdict = Verdict()
+    verify_threads(turnlog, None, verdict, lambda *_: None)
+    assert verdict.findings == []
+    assert verdict.events == turnlog.recorder.head()

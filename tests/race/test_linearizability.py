@@ -24,6 +24,10 @@ def register(state: int, operation: Operation) -> tuple[object, int]:
             return state, state + number
 
 
+def is_read(operation: Operation) -> bool:
+    return operation[0] == "read"
+
+
 def read(begin: int, end: int | None, answer: int) -> Call[Operation]:
     return Call(("read", 0), begin, end, answer)
 
@@ -82,14 +86,34 @@ def test_a_refusal_names_the_call_and_what_it_could_have_answered() -> None:
     assert verdict.open_calls == [beside]
 
 
+def test_a_search_that_is_too_long_is_undecided_which_is_no_verdict() -> None:
+    """Eight who write at once, and nobody can tell in which order."""
+    calls = [write(0, 99, number) for number in range(8)]
+    decided = check(calls, 0, register)
+    assert decided.linearizable
+    given_up = check(calls, 0, register, limit=decided.configurations - 1)
+    assert not given_up.linearizable
+    assert given_up.refuted is None
+    assert given_up.undecided in calls
+    assert given_up.configurations == decided.configurations
+
+
+def test_who_only_reads_at_once_is_searched_in_one_order() -> None:
+    calls = [read(0, 99, 0) for _ in range(8)]
+    in_every_order = check(calls, 0, register).configurations
+    assert check(calls, 0, register, tells=is_read).configurations < in_every_order / 10
+
+
 def test_it_agrees_with_trying_every_order() -> None:
-    """Small histories at random, right and wrong ones, judged by brute force as well."""
+    """Small histories at random, right and wrong ones, judged by brute force as well. It does not
+    matter to the verdict whether it is told that reads change nothing."""
     random = Random(4)
     found = set()
     for _ in range(1_500):
         calls = [_any_call(random) for _ in range(random.randrange(1, 6))]
         verdict = check(calls, 0, register).linearizable
         assert verdict == _by_brute_force(calls), calls
+        assert verdict == check(calls, 0, register, tells=is_read).linearizable, calls
         found.add(verdict)
     assert found == {True, False}
 
