@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypedDict
 
-from domain import ids
+from domain import ids, text
+from domain.events.base import Json
 
 
 class Header(TypedDict):
@@ -49,6 +50,16 @@ def body_hash(name: str, body: Mapping[str, object]) -> str:
     return hashlib.sha256(_CANONICAL.encode([name, body]).encode("ascii")).hexdigest()
 
 
+def said(details: Json | None) -> str | None:
+    """An item's details, for the body of the command that records them: what is stored of them.
+
+    What is no JSON goes by its type here; the event refuses it, and can say which field it is.
+    """
+    if details is None:
+        return None
+    return _DETAILS.encode(text.clean_json(details))
+
+
 def _plain(value: object) -> object:
     dump = getattr(value, "model_dump", None)
     if dump is None:
@@ -57,3 +68,6 @@ def _plain(value: object) -> object:
 
 
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
+_DETAILS: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), default=lambda value: type(value).__name__
+)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from domain.errors import TurnlogError
+from domain.events.approval import ApprovalDecision, CancelReason
 from domain.events.base import Event, ItemKind, Json, Usage
 from domain.events.turn import TurnKind
 from domain.options import TurnOptions
@@ -221,13 +222,39 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """The engine asks whether it may. `key` is its own name for the question, to wait for the
+    answer by; `item` the key of the open item that waits for it, if one does.
+    """
+
+    key: str
+    summary: str
+    detail: Json | None = None
+    item: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an approval: `by` is who approved or denied it, `note` what they said to it.
+
+    Nobody will answer one that is `cancelled`; `reason` says why: the turn is to stop or has ended
+    (`interrupt`, `end`), or its item has (`item`).
+    """
+
+    decision: ApprovalDecision | Literal["cancelled"]
+    by: str | None = None
+    note: str | None = None
+    reason: CancelReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StepBoundary:
     """Between two steps: the engine can take new input now, by `take_input`."""
 
 
 # What an engine reports. A report that cannot be recorded (of another class, with fields of other
 # types, with details that are no JSON) ends its turn as failed.
-EngineEvent = ItemBegan | ItemEnded | ItemNoted | Used | StepBoundary
+EngineEvent = ItemBegan | ItemEnded | ItemNoted | Used | ApprovalAsked | StepBoundary
 
 
 class TurnHandle(Protocol):
@@ -248,6 +275,14 @@ class TurnHandle(Protocol):
 
     def take_input(self) -> tuple[Message, ...]:
         """The steers delivered since it was last called; they are in the log already."""
+        ...
+
+    async def wait_answer(self, key: str) -> Answer:
+        """What became of the approval asked for under that key, once it is in the log.
+
+        An interrupt cancels it. Again the same when it is called again; `LookupError` if nothing
+        was asked for under that key.
+        """
         ...
 
 

@@ -9,11 +9,13 @@ from collections.abc import Collection, Iterator
 from adapters.cli.failures import OutputClosed, OutputFailed
 from adapters.cli.lines import line_of
 from adapters.cli.screen import Screen
+from adapters.cli.words import short_thread
 from adapters.errors import StoreError
 from adapters.event_log import decoded
 from adapters.recorder import LogRecorder
 from adapters.records import LogEntry
 from domain.errors import CorruptEvent
+from domain.events.approval import ApprovalRequested
 from domain.events.item import ItemCompleted, ItemFailed, ItemInterrupted, ItemStarted
 from domain.events.prompt import PromptPromoted
 from domain.events.turn import TurnSteered
@@ -89,6 +91,10 @@ class LivePrinter:
                 self._completed(event)
             case ItemFailed(error=why) | ItemInterrupted(reason=why) as event:
                 self._broken_off(event, why)
+            case ApprovalRequested() as event:
+                self._say(f"asks: {event.summary}", "yellow", 1)
+                short = short_thread(event.thread_id)
+                self._say(f"to answer, elsewhere: turnlog approve {short} [--deny]", "dim", 2)
             case _:
                 for line in timeline([recorded]):
                     self._say(*line_of(line))

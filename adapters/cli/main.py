@@ -32,7 +32,7 @@ from adapters.cli.commands import (
     waiting,
 )
 from adapters.cli.failures import OutputClosed, describe
-from adapters.cli.screen import abandon_output
+from adapters.cli.screen import WARNS_PROGRAMS, abandon_output
 from adapters.observability import debugging, log_crash
 
 TALK: Final = "Conversations"
@@ -64,6 +64,7 @@ class Commands(TyperGroup):
         given = sys.argv[1:] if args is None else list(args)
         standalone = options.pop("standalone_mode", True)
         options["prog_name"] = "turnlog"
+        WARNS_PROGRAMS.set(_wants_json(given))
         code = _guarded(
             lambda: super(Commands, self).main(given, standalone_mode=False, **options), given
         )
@@ -103,6 +104,7 @@ _COMMANDS: Final[Sequence[tuple[str, str, Callable[..., None]]]] = (
     ("edit", TALK, waiting.edit),
     ("redeliver", TALK, waiting.redeliver),
     ("move", TALK, waiting.move),
+    ("approvals", TALK, approvals.approvals),
     ("approve", TALK, approvals.approve),
     ("compact", TALK, turns.compact),
     ("rollback", TALK, turns.rollback),

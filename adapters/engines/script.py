@@ -11,6 +11,11 @@ The first of `turns` whose `when` occurs in the prompt is played, else `steps`; 
 `compaction`. In texts `{prompt}` is the prompt that opened the turn, `{last}` the last user
 message, `{steers}` the steers so far, `{messages}` how many messages the context had; in
 `acknowledge`, what is said to each steer, `{steer}` is that one.
+
+An `ask` waits until somebody answers (`turnlog approve`). After it `{answer}` is approved, denied
+or cancelled, `{by}` who said so, and `{note}` what they added. Without an approval it says what is
+in `unless`, if that is there, and is done; a tool, command or change with an `ask` of its own
+fails, and the script goes on.
 """
 
 from __future__ import annotations
@@ -82,6 +87,15 @@ class Status(Part):
     text: str
 
 
+class Ask(Part):
+    """A question whether the turn may go on."""
+
+    do: Literal["ask"]
+    text: str
+    detail: Json | None = None
+    unless: str | None = None
+
+
 class CallTool(Part):
     """A tool call; with an `error` it fails."""
 
@@ -91,6 +105,7 @@ class CallTool(Part):
     text: str | None = None
     result: Json | None = None
     error: str | None = None
+    ask: str | None = None
     wait: Wait | None = None
 
 
@@ -101,6 +116,7 @@ class RunCommand(Part):
     command: str
     output: str = ""
     exit_code: int = 0
+    ask: str | None = None
     wait: Wait | None = None
 
 
@@ -110,6 +126,7 @@ class ChangeFile(Part):
     do: Literal["change"]
     path: str
     diff: str = ""
+    ask: str | None = None
     wait: Wait | None = None
 
 
@@ -168,6 +185,7 @@ Step = Annotated[
     Say
     | Think
     | Status
+    | Ask
     | CallTool
     | RunCommand
     | ChangeFile
@@ -183,7 +201,7 @@ Step = Annotated[
 Steps = tuple[Step, ...]
 
 _KINDS: Final = frozenset(
-    {"say", "think", "status", "tool", "run", "change", "compact", "boundary", "wait", "use"}
+    {"say", "think", "status", "ask", "tool", "run", "change", "compact", "boundary", "wait", "use"}
     | {"fail", "fail_to_start", "die"}
 )
 MAX_PROBLEMS: Final = 5

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from adapters.engines.script import (
     ECHO,
+    Ask,
     Boundary,
     CallTool,
     ChangeFile,
@@ -35,6 +36,8 @@ from adapters.engines.script import (
 from domain.errors import TurnlogError
 from domain.events.base import ItemKind, Json, Usage
 from domain.ports import (
+    Answer,
+    ApprovalAsked,
     EngineCannotStart,
     EngineEvent,
     ItemBegan,
@@ -48,7 +51,7 @@ from domain.ports import (
 
 Sleep = Callable[[float], Coroutine[Any, Any, None]]
 
-_PLACEHOLDER: Final = re.compile(r"\{(prompt|last|steers|steer|messages)\}")
+_PLACEHOLDER: Final = re.compile(r"\{(prompt|last|steers|steer|messages|answer|by|note)\}")
 _SPEECH: Final[Mapping[str, ItemKind]] = {
     "say": "agent_message",
     "think": "reasoning",
@@ -127,6 +130,7 @@ class Words:
     last: str
     messages: int
     steers: list[str] = field(default_factory=list)
+    answer: Answer | None = None
 
     def fill(self, text: str, steer: str = "") -> str:
         """`text` with its placeholders filled in."""
@@ -136,6 +140,9 @@ class Words:
             "messages": str(self.messages),
             "steers": ", ".join(self.steers),
             "steer": steer,
+            "answer": self.answer.decision if self.answer else "",
+            "by": (self.answer.by if self.answer else None) or "",
+            "note": (self.answer.note if self.answer else None) or "",
         }
         # In one pass: a prompt may contain braces, too.
         return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
@@ -181,16 +188,10 @@ class ScriptedTurn:
                 yield StepBoundary()
                 for note in self._take(handle):
                     yield note
-            case Pause():
-                async with aclosing(self._pause(step, handle)) as events:
+            case Pause() | Ask() | CallTool() | RunCommand() | ChangeFile():
+                async with aclosing(self._at_length(step, key, handle)) as events:
                     async for event in events:
                         yield event
-            case CallTool() | RunCommand() | ChangeFile():
-                began, ended = _action(step, key)
-                yield began
-                await self._wait(step.wait, handle)
-                if not self._must_stop(handle):
-                    yield ended
             case Use():
                 yield Used(Usage.model_validate(step.model_dump(exclude={"do"})))
             case Fail():
@@ -205,6 +206,58 @@ class ScriptedTurn:
             case _:
                 text = self._words.fill(step.text)
                 yield ItemNoted(_SPEECH[step.do], text, text)
+
+    def _at_length(
+        self, step: Pause | Ask | CallTool | RunCommand | ChangeFile, key: str, handle: TurnHandle
+    ) -> AsyncGenerator[EngineEvent, None]:
+        """What takes its time."""
+        match step:
+            case Pause():
+                return self._pause(step, handle)
+            case Ask():
+                return self._ask(step, key, handle)
+            case _:
+                return self._act(step, key, handle)
+
+    async def _ask(
+        self, step: Ask, key: str, handle: TurnHandle
+    ) -> AsyncGenerator[EngineEvent, None]:
+        yield ApprovalAsked(key, self._words.fill(step.text), step.detail)
+        answer = await self._answer(key, handle)
+        if answer.decision == "approved" or step.unless is None or self._must_stop(handle):
+            return
+        text = self._words.fill(step.unless)
+        yield ItemNoted("agent_message", text, text)
+        for _ in self._steps:
+            pass  # the rest is not played
+
+    async def _act(
+        self, step: CallTool | RunCommand | ChangeFile, key: str, handle: TurnHandle
+    ) -> AsyncGenerator[EngineEvent, None]:
+        """Something that begins, takes its time and ends; if it has to be allowed, not without."""
+        began, ended = _action(step, key)
+        yield began
+        if step.ask is not None:
+            yield ApprovalAsked(key, self._words.fill(step.ask), began.detail, key)
+            answer = await self._answer(key, handle)
+            if answer.decision != "approved":
+                if not self._must_stop(handle):
+                    yield ItemEnded(key, error=_refusal(answer))
+                return
+        await self._wait(step.wait, handle)
+        if not self._must_stop(handle):
+            yield ended
+
+    async def _answer(self, key: str, handle: TurnHandle) -> Answer:
+        """What became of what was asked under that key. An interrupt is not waited out."""
+        waits: list[Coroutine[Any, Any, object]] = [handle.wait_answer(key)]
+        if self._scene.heeds_interrupts:
+            waits.append(handle.wait_interrupted())
+        await _first(waits)
+        if self._must_stop(handle):
+            return Answer("cancelled", reason="interrupt")
+        self._words.answer = await handle.wait_answer(key)
+        return self._words.answer
 
     async def _pause(self, pause: Pause, handle: TurnHandle) -> AsyncGenerator[EngineEvent, None]:
         """Until it is over; one for steers is over when there was one."""
@@ -256,6 +309,12 @@ def _action(step: CallTool | RunCommand | ChangeFile, key: str) -> tuple[ItemBeg
         case ChangeFile():
             change: Json = {"path": step.path, "diff": step.diff}
             return ItemBegan(key, "file_change", step.path, change), ItemEnded(key)
+
+
+def _refusal(answer: Answer) -> str:
+    """`denied by Ada: not on a Friday`."""
+    by = f" by {answer.by}" if answer.by else ""
+    return f"{answer.decision}{by}" + (f": {answer.note}" if answer.note else "")
 
 
 async def _first(waits: list[Coroutine[Any, Any, object]]) -> None:

@@ -102,6 +102,27 @@ class PostgresReadModels:
             rows = connection.execute(query, values, prepare=False).fetchall()
         return [_row(ThreadRow, "threads", row) for row in rows]
 
+    def open_approvals(
+        self, *, thread_id: str | None = None, limit: int = 50
+    ) -> list[tuple[ApprovalRow, str | None]]:
+        """Approvals that somebody has to answer, each with its thread's title; the oldest first.
+
+        Of one thread, if it is named; none of imported threads, which take no answers.
+        """
+        query = sql.SQL(
+            "SELECT {}, (SELECT t.title FROM threads t WHERE t.thread_id = approvals.thread_id)"
+            " FROM approvals"
+            " WHERE state = 'pending'"
+            "   AND (%(thread_id)s::text IS NULL OR thread_id = %(thread_id)s)"
+            "   AND NOT EXISTS (SELECT FROM threads t"
+            "        WHERE t.thread_id = approvals.thread_id AND t.origin IS NOT NULL)"
+            " ORDER BY requested_at, thread_id, requested_seq LIMIT %(limit)s"
+        ).format(_columns("approvals"))
+        values = {"thread_id": thread_id, "limit": limit}
+        with self._connection() as connection:
+            rows = connection.execute(query, values, prepare=False).fetchall()
+        return [(_row(ApprovalRow, "approvals", row[:-1]), row[-1]) for row in rows]
+
     def thread(self, thread_id: str) -> ThreadRows | None:
         """A thread with all its rows, of the same moment; None if unknown."""
         rows, _ = self.snapshot(thread_id)

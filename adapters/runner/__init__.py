@@ -2,6 +2,6 @@
 
 `runner.py` is the way in and goes from turn to turn; `turn.py` works on one of them. The rest are
 its parts: the turn's lease (`lease.py`), the engine at arm's length (`engine_side.py`), the log
-(`journal.py`), what the engine is told (`handle.py`), who watches the log meanwhile (`watch.py`).
-Re-exports nothing.
+(`journal.py`), what the engine is told (`handle.py`), what it has asked for (`approvals.py`), who
+watches the log meanwhile (`watch.py`). Re-exports nothing.
 """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from domain.ports import Message
+from adapters.runner.approvals import Approvals
+from domain.ports import Answer, Message
 
 
 class Handle:
@@ -15,6 +16,7 @@ class Handle:
     """
 
     def __init__(self) -> None:
+        self.approvals = Approvals()
         self._stop = asyncio.Event()
         self._input = asyncio.Event()
         self._steer_waits = False
@@ -37,6 +39,9 @@ class Handle:
         self._offered = 0
         self._tell()
         return taken
+
+    async def wait_answer(self, key: str) -> Answer:
+        return await self.approvals.wait(key)
 
     def interrupt(self) -> None:
         """The turn was asked to stop."""

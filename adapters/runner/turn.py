@@ -23,8 +23,10 @@ from domain.errors import InterruptRequested, LeaseLost, Refused, SteersPending,
 from domain.events.turn import TurnStatus
 from domain.outcome import Outcome
 from domain.ports import (
+    ApprovalAsked,
     Engine,
     EngineCannotStart,
+    EngineEvent,
     EventLog,
     StepBoundary,
     TurnContext,
@@ -110,10 +112,13 @@ class _Work:
         self._thread_id = thread_id
         self._held = held
         self._parts = parts
+        self._auto_approve = False
         self._handle = Handle()
         self._signals = Signals(self._handle, pace, time)
         self._engine = EngineSide(self._signals, pace, time)
-        self._journal = Journal(parts.service, thread_id, turn_id, held, pace, time)
+        self._journal = Journal(
+            parts.service, thread_id, turn_id, held, self._handle.approvals, pace, time
+        )
 
     async def run(self, bell: Bell) -> TurnResult:
         """Until the turn's end, or until the work must stop without one."""
@@ -135,6 +140,7 @@ class _Work:
         """While the block runs, the lease is kept and the log is watched."""
         watch = Watch(
             self._parts.service,
+            self._parts.log,
             self._thread_id,
             self._turn_id,
             self._handle,
@@ -157,6 +163,7 @@ class _Work:
         # What is written after this read rings the bell, so no interrupt is missed.
         recorded = await in_thread(lambda: self._parts.log.read_thread(self._thread_id))
         events = [entry.event for entry in recorded]
+        self._handle.approvals.seen(len(events))
         thread = fold(Thread(self._thread_id), events).known().native()
         if thread.active(self._turn_id).interrupt is not None:
             return await self._finish(_Ending("interrupted"))
@@ -166,6 +173,7 @@ class _Work:
             await self._engine.close()
 
     async def _start_and_play(self, context: TurnContext) -> TurnResult:
+        self._auto_approve = bool(context.options.auto_approve)
         try:
             await self._engine.start(self._parts.engine, context)
         except EngineRaised as raised:
@@ -193,10 +201,7 @@ class _Work:
             self._engine.run(self._handle)
             while (event := await self._engine.next()) is not None:
                 self._check()
-                if isinstance(event, StepBoundary):
-                    await self._deliver_steers()
-                else:
-                    await self._journal.write(event)
+                await self._record(event)
         except EngineRaised as raised:
             return _Ending("failed", described(raised.cause))
         except Overdue:
@@ -211,6 +216,18 @@ class _Work:
             why = f"the engine left {self._handle.unread} steer(s) unread"
             return _Ending("failed", why)
         return _Ending("completed")
+
+    async def _record(self, event: EngineEvent) -> None:
+        if isinstance(event, StepBoundary):
+            await self._deliver_steers()
+            return
+        try:
+            await self._journal.write(event)
+        except InterruptRequested:
+            self._signals.interrupt()
+        else:
+            if isinstance(event, ApprovalAsked) and self._auto_approve:
+                await self._journal.approve(event.key, "auto_approve")
 
     async def _complete(self) -> TurnResult | None:
         """The turn's end, or None if steers arrived meanwhile and the engine must go on (L6)."""

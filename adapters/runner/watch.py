@@ -1,4 +1,4 @@
-"""Watches the log while a turn runs: for an interrupt, for steers, for an end made elsewhere."""
+"""Watches the log while a turn runs: for interrupts, steers, answers, an end made elsewhere."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from adapters.runner.handle import Handle
 from adapters.runner.pace import Pace, Time
 from adapters.runner.signals import Halted, Signals
 from domain import inbox
+from domain.ports import EventLog
 from domain.service import ThreadService
 from domain.thread import Thread
 
@@ -20,6 +21,7 @@ class Watch:
     def __init__(
         self,
         service: ThreadService,
+        log: EventLog,
         thread_id: str,
         turn_id: str,
         handle: Handle,
@@ -28,6 +30,7 @@ class Watch:
         time: Time,
     ) -> None:
         self._service = service
+        self._log = log
         self._thread_id = thread_id
         self._turn_id = turn_id
         self._handle = handle
@@ -40,14 +43,15 @@ class Watch:
         while True:
             await bell.heard(self._pace, self._time)
             try:
-                # A read, so nobody has to wait for its end when this task is cancelled.
+                # Reads, so nobody has to wait for their end when this task is cancelled.
                 thread = await asyncio.to_thread(self._service.thread, self._thread_id)
+                self.look_at(thread)
+                await self._look_for_answers(thread)
             except StoreError:
                 continue
             except Exception as error:  # noqa: BLE001  # raised where the turn is run
                 self._signals.halt(error)
                 return
-            self.look_at(thread)
 
     def look_at(self, thread: Thread) -> None:
         """Passes on what concerns this turn, and nothing that concerns another (D18)."""
@@ -58,3 +62,17 @@ class Watch:
             self._signals.interrupt()
         elif turn.steerable and inbox.steers(thread.inbox):
             self._handle.steer_waits()
+
+    async def _look_for_answers(self, thread: Thread) -> None:
+        """What the engine asked for and is open no more was answered or cancelled: the log says
+        which, and by whom."""
+        approvals, turn = self._handle.approvals, thread.turn
+        approvals.seen(thread.seq)
+        if turn is None or turn.turn_id != self._turn_id:
+            return
+        after = approvals.after({approval.approval_id for approval in turn.open_approvals})
+        if after is not None:
+            recorded = await asyncio.to_thread(
+                lambda: self._log.read_thread(self._thread_id, after_seq=after)
+            )
+            approvals.hear(entry.event for entry in recorded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain import ids
+from domain import ids, text
 from domain.command import Command
 from domain.decide.approvals import decide_request_approval, decide_resolve_approval
 from domain.events.approval import ApprovalDecision
@@ -37,7 +37,9 @@ class ApprovalCommands(Commands):
         def decide(command: Command, thread: Thread) -> tuple[Event, ...]:
             return decide_request_approval(key, turn_id, summary, item_id, detail, command, thread)
 
-        body = {"turn_id": turn_id, "summary": summary, "item_id": item_id, "detail": detail}
+        # As they are stored: what is nested too deep for the log is too deep for a hash, too.
+        details = text.clean_json(detail)
+        body = {"turn_id": turn_id, "summary": summary, "item_id": item_id, "detail": details}
         ids.check_named(body)
         retryable = approval_id is not None
         return self._execution.run(

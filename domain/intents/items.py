@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.command import Command
+from domain.command import Command, said
 from domain.decide.items import ItemEnd, decide_end_item, decide_record_item, decide_start_item
 from domain.events.base import Event, ItemKind, Json
 from domain.intents.base import Commands
@@ -12,7 +12,11 @@ from domain.thread import Thread
 
 
 class ItemCommands(Commands):
-    """Items that begin and end. The worker's commands: `LeaseLost` if another has the turn."""
+    """Items that begin and end. The worker's commands: `LeaseLost` if another has the turn.
+
+    Under a `command_id` all that is said is part of the body. Without one nothing can be a retry,
+    and texts, which may be long, are not hashed.
+    """
 
     def start_item(
         self,
@@ -23,6 +27,7 @@ class ItemCommands(Commands):
         *,
         detail: Json | None = None,
         actor: str = "engine",
+        command_id: str | None = None,
         lease: Lease | None = None,
     ) -> Outcome:
         """An item of the turn begins; its id is in the outcome's `item_ids`. `TurnNotActive`."""
@@ -30,8 +35,10 @@ class ItemCommands(Commands):
         def decide(command: Command, thread: Thread) -> tuple[Event, ...]:
             return decide_start_item(turn_id, kind, summary, detail, command, thread)
 
-        body = {"turn_id": turn_id, "kind": kind, "summary": summary}
-        return self._work("start_item", body, thread_id, turn_id, lease, decide, actor)
+        body: dict[str, object] = {"turn_id": turn_id, "kind": kind, "summary": summary}
+        if command_id is not None:
+            body["detail"] = said(detail)
+        return self._work("start_item", body, thread_id, turn_id, lease, decide, actor, command_id)
 
     def end_item(
         self,
@@ -44,6 +51,7 @@ class ItemCommands(Commands):
         result: Json | None = None,
         reason: str | None = None,
         actor: str = "engine",
+        command_id: str | None = None,
         lease: Lease | None = None,
     ) -> Outcome:
         """An open item ends; `TurnNotActive`, `ItemNotOpen`."""
@@ -51,8 +59,10 @@ class ItemCommands(Commands):
         def decide(command: Command, thread: Thread) -> tuple[Event, ...]:
             return decide_end_item(turn_id, item_id, end, text, result, reason, command, thread)
 
-        body = {"turn_id": turn_id, "item_id": item_id, "end": end}
-        return self._work("end_item", body, thread_id, turn_id, lease, decide, actor)
+        body: dict[str, object] = {"turn_id": turn_id, "item_id": item_id, "end": end}
+        if command_id is not None:
+            body |= {"text": text, "result": said(result), "reason": reason}
+        return self._work("end_item", body, thread_id, turn_id, lease, decide, actor, command_id)
 
     def record_item(
         self,
@@ -64,6 +74,7 @@ class ItemCommands(Commands):
         text: str | None = None,
         detail: Json | None = None,
         actor: str = "engine",
+        command_id: str | None = None,
         lease: Lease | None = None,
     ) -> Outcome:
         """An item that begins and completes at once; `TurnNotActive`."""
@@ -71,5 +82,7 @@ class ItemCommands(Commands):
         def decide(command: Command, thread: Thread) -> tuple[Event, ...]:
             return decide_record_item(turn_id, kind, summary, text, detail, command, thread)
 
-        body = {"turn_id": turn_id, "kind": kind, "summary": summary}
-        return self._work("record_item", body, thread_id, turn_id, lease, decide, actor)
+        body: dict[str, object] = {"turn_id": turn_id, "kind": kind, "summary": summary}
+        if command_id is not None:
+            body |= {"text": text, "detail": said(detail)}
+        return self._work("record_item", body, thread_id, turn_id, lease, decide, actor, command_id)

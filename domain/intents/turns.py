@@ -27,6 +27,7 @@ class TurnCommands(Commands):
         turn_id: str,
         *,
         actor: str = "runner",
+        command_id: str | None = None,
         lease: Lease | None = None,
     ) -> Outcome:
         """Pending steers enter the turn; `TurnNotActive`, `InterruptRequested`."""
@@ -35,7 +36,7 @@ class TurnCommands(Commands):
             return decide_take_steers(turn_id, command, thread)
 
         body = {"turn_id": turn_id}
-        return self._work("take_steers", body, thread_id, turn_id, lease, decide, actor)
+        return self._work("take_steers", body, thread_id, turn_id, lease, decide, actor, command_id)
 
     def interrupt(
         self,

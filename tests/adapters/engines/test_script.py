@@ -27,7 +27,9 @@ def test_every_step_there_is_can_be_written() -> None:
              "error": "e", "wait": {"seconds": 1.5}},
             {"do": "run", "command": "ls", "output": "o", "exit_code": 1,
              "wait": {"until": "steered"}},
-            {"do": "change", "path": "p", "diff": "d"}, {"do": "compact", "text": "s"},
+            {"do": "change", "path": "p", "diff": "d", "ask": "May I?"},
+            {"do": "ask", "text": "Go on?", "detail": {"n": 1}, "unless": "No."},
+            {"do": "compact", "text": "s"},
             {"do": "boundary"}, {"do": "wait", "until": "signal", "signal": "go"},
             {"do": "wait", "until": "interrupted", "seconds": 9},
             {"do": "use", "input_tokens": 3, "output_tokens": 4}, {"do": "fail", "error": "boom"},
@@ -35,7 +37,7 @@ def test_every_step_there_is_can_be_written() -> None:
         "steps": [{"do": "fail_to_start", "why": "no key"}], "compaction": []}""",
         "x",
     )
-    assert len(script.turns[0].steps) == 13
+    assert len(script.turns[0].steps) == 14
     assert Script.model_validate_json(script.model_dump_json()) == script
 
 

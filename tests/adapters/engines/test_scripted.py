@@ -6,16 +6,18 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from adapters.engines.script import parse_script
 from adapters.engines.scripted import EngineFailed, ScriptedEngine
 from adapters.runner.handle import Handle
+from domain.events.approval import ApprovalDecision, ApprovalResolved
 from domain.events.base import Usage
 from domain.options import TurnOptions
 from domain.ports import (
+    ApprovalAsked,
     EngineCannotStart,
     EngineEvent,
     ItemBegan,
@@ -26,6 +28,7 @@ from domain.ports import (
     TurnContext,
     Used,
 )
+from tests.fixtures.clock import START
 from tests.fixtures.patience import PATIENCE
 
 
@@ -145,6 +148,76 @@ def test_a_wait_for_steers_ends_with_the_first_one_and_not_with_a_false_alarm() 
         return events
 
     assert asyncio.run(run()) == [StepBoundary(), StepBoundary(), said("Understood: S")]
+
+
+def answered(decision: ApprovalDecision) -> Callable[[Handle, EngineEvent], None]:
+    """What is asked is answered by Ada at once."""
+
+    def answer(handle: Handle, event: EngineEvent) -> None:
+        if isinstance(event, ApprovalAsked):
+            handle.approvals.note(event.key, f"appr_{event.key}")
+            resolved = ApprovalResolved(
+                thread_id="thr_1",
+                turn_id="turn_1",
+                actor="Ada",
+                command_id="cmd_1",
+                at=START,
+                approval_id=f"appr_{event.key}",
+                decision=decision,
+                note="as you like",
+            )
+            handle.approvals.hear([resolved])
+
+    return answer
+
+
+def test_it_asks_and_goes_on_with_the_answer() -> None:
+    steps = """[{"do": "ask", "text": "{prompt}?", "detail": {"n": 1}},
+                {"do": "say", "text": "{answer} by {by}: {note}"}]"""
+    asked = ApprovalAsked("0", "A?", {"n": 1})
+    for decision in get_args(ApprovalDecision):
+        events = play(steps, during=answered(decision))
+        assert events == [asked, said(f"{decision} by Ada: as you like")]
+
+
+def test_a_no_may_be_the_end() -> None:
+    steps = """[{"do": "ask", "text": "?", "unless": "Then not."}, {"do": "say", "text": "Yes."}]"""
+    asked = ApprovalAsked("0", "?")
+    assert play(steps, during=answered("denied")) == [asked, said("Then not.")]
+    assert play(steps, during=answered("approved")) == [asked, said("Yes.")]
+
+
+def test_what_is_not_allowed_fails_and_the_script_goes_on() -> None:
+    steps = """[{"do": "run", "command": "rm", "output": "gone", "ask": "May I run rm?"},
+                {"do": "say", "text": "{answer}"}]"""
+    began = ItemBegan("0", "command_execution", "rm", {"command": "rm"})
+    asked = ApprovalAsked("0", "May I run rm?", {"command": "rm"}, "0")
+    assert play(steps, during=answered("approved")) == [
+        began,
+        asked,
+        ItemEnded("0", "gone", {"exit_code": 0}),
+        said("approved"),
+    ]
+    assert play(steps, during=answered("denied")) == [
+        began,
+        asked,
+        ItemEnded("0", error="denied by Ada: as you like"),
+        said("denied"),
+    ]
+
+
+def test_an_interrupt_ends_its_questions() -> None:
+    def stop(handle: Handle, event: EngineEvent) -> None:
+        if isinstance(event, ApprovalAsked):
+            handle.approvals.note(event.key, "appr_1")
+            handle.interrupt()
+
+    for step in (
+        '{"do": "ask", "text": "?", "unless": "x"}',
+        '{"do": "tool", "name": "t", "ask": "?"}',
+    ):
+        events = play(f'[{step}, {{"do": "say", "text": "never"}}]', during=stop)
+        assert isinstance(events[-1], ApprovalAsked)
 
 
 def test_waits_are_by_the_clock_it_was_given() -> None:

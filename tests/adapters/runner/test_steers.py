@@ -152,9 +152,9 @@ async def test_a_steer_withdrawn_before_it_is_taken_lets_the_turn_complete(stage
     service = stage.another_process()
     taking = service.take_steers
 
-    def withdraw_first(thread_id: str, turn_id: str, *, lease: Lease) -> object:
+    def withdraw_first(thread_id: str, turn_id: str, *, command_id: str, lease: Lease) -> object:
         stage.service.withdraw(THREAD, "inp_S")
-        return taking(thread_id, turn_id, lease=lease)
+        return taking(thread_id, turn_id, command_id=command_id, lease=lease)
 
     async def play(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
         yield said("yes")

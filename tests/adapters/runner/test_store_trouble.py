@@ -8,9 +8,19 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from adapters.errors import AppendOutcomeUnknown, StoreBusy, StoreError, StoreUnavailable
-from adapters.runner.journal import AWAY_SECONDS, MAX_AWAY_SECONDS
+from adapters.runner.journal import ATTEMPTS, AWAY_SECONDS, MAX_AWAY_SECONDS
 from domain.errors import ThreadContended
-from domain.ports import EngineEvent, ItemBegan, ItemEnded, TurnContext, TurnHandle
+from domain.events.approval import ApprovalRequested
+from domain.events.turn import TurnSteered
+from domain.ports import (
+    ApprovalAsked,
+    EngineEvent,
+    ItemBegan,
+    ItemEnded,
+    StepBoundary,
+    TurnContext,
+    TurnHandle,
+)
 from domain.service import ThreadService
 from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, story
 
@@ -88,15 +98,63 @@ async def test_a_store_that_is_away_for_a_while_is_waited_for(stage: Stage, meth
 
 
 @pytest.mark.parametrize("late", [True, False])
+@pytest.mark.parametrize(
+    "method",
+    ["start_item", "end_item", "record_item", "take_steers", "request_approval", "finish"],
+)
 @story
-async def test_an_end_with_an_unknown_outcome_is_asked_for_again_and_happens_once(
-    stage: Stage, late: bool
+async def test_a_command_with_an_unknown_outcome_is_sent_again_and_done_once(
+    stage: Stage, method: str, late: bool
 ) -> None:
-    service = failing(stage.another_process(), "finish", unknown, 1, late=late)
+    """L10: under the same id, so it does not matter whether the first one was written."""
+
+    async def everything(context: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
+        async for event in play(context, handle):
+            yield event
+        yield ApprovalAsked("1", "May I?")
+        told = await handle.wait_answer("1")
+        yield StepBoundary()
+        for steer in handle.take_input():
+            yield said(f"{steer.text} {told.decision}")
+
+    service = failing(stage.another_process(), method, unknown, ATTEMPTS - 1, late=late)
+    turn_id = stage.thread("A")
+    stage.submit("S", delivery="steer")
+    run = asyncio.create_task(
+        stage.runner(Played(everything), service=service).run(THREAD, turn_id)
+    )
+    await stage.until_name("approval.requested")
+    [asked] = stage.events(ApprovalRequested)
+    stage.service.resolve_approval(THREAD, asked.approval_id, "approved")
+    [result] = await run
+    assert result.end == "completed"
+    assert stage.texts("tool_call") == ["found"]
+    assert stage.texts("agent_message") == ["done", "S approved"]
+    assert len(stage.events(TurnSteered)) == len(stage.events(ApprovalRequested)) == 1
+    assert stage.ends() == [("completed", None)]
+
+
+@story
+async def test_a_start_that_failed_with_an_unknown_outcome_is_recorded_once(stage: Stage) -> None:
+    service = failing(stage.another_process(), "start_failed", unknown, 1, late=True)
+
+    async def refuse(_: TurnContext) -> None:
+        raise PermissionError("not you")
+
     turn_id = stage.thread("A", "B")
-    results = await stage.runner(Played(play), service=service).run(THREAD, turn_id)
-    assert [result.end for result in results] == ["completed"] * 2
-    assert stage.ends() == [("completed", None)] * 2
+    await stage.runner(Played(play, on_start=refuse), service=service).run(THREAD, turn_id)
+    assert stage.ends() == [("failed", "PermissionError: not you")] * 2
+
+
+@story
+async def test_what_stays_unknown_leaves_the_turn_to_the_next_start(stage: Stage) -> None:
+    service = failing(stage.another_process(), "record_item", unknown, ATTEMPTS, late=True)
+    turn_id = stage.thread("A")
+    with pytest.raises(AppendOutcomeUnknown):
+        await stage.runner(Played(play), service=service).run(THREAD, turn_id)
+    assert stage.texts("agent_message") == ["done"]
+    report = await stage.runner(Played(play)).run_pending()
+    assert [result.end for result in report.results] == ["recovered"]
 
 
 @pytest.mark.parametrize("method", ["start_item", "record_item", "finish"])
