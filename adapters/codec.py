@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 from domain.errors import CorruptEvent, InvalidArgument, NewerEventVersion, UnknownEventType
 from domain.events.base import Event, Json
 from domain.events.registry import BY_NAME
-from domain.events.upcasts import bring_to, newest_readable
+from domain.events.upcasts import CastFailed, NoCast, bring_to, newest_readable
 from domain.ports import Recorded
 
 StoredRow = tuple[int, int, int, datetime, bytes, str, bytes]
@@ -87,8 +87,13 @@ def _decode_other_version(cls: type[Event], data: bytes, position: int) -> Event
         return cls.model_validate_json(_JSON_OBJECT.dump_json(current))
     except ValidationError as error:
         raise CorruptEvent(position=position, type=cls.name, why=_summary(error)) from None
-    except KeyError:
+    except NoCast:
         why = f"has version {version}, which nothing brings to {cls.schema_version}"
+        raise CorruptEvent(position=position, type=cls.name, why=why) from None
+    except CastFailed as error:
+        # The kind of the error only: its message may quote a prompt's text.
+        kind = type(error.__cause__).__name__
+        why = f"its body is not that of version {version} ({kind})"
         raise CorruptEvent(position=position, type=cls.name, why=why) from None
 
 

@@ -31,8 +31,12 @@ class Snapshots(Protocol):
         """The newest one of that thread, if any."""
         ...
 
-    def save(self, thread: Thread) -> None:
-        """Keep this one, unless there is a newer one."""
+    def save(self, thread: Thread) -> bool:
+        """Keep this one, unless there is a newer one.
+
+        False if that would have to wait: a command has just been done, and its answer must not
+        wait for this. Then it is asked for again after the thread's next command.
+        """
         ...
 
 
@@ -101,8 +105,11 @@ class CachedThreads:
             self._known.move_to_end(thread.thread_id)
             if len(self._known) > self._capacity:
                 self._known.popitem(last=False)
-        if is_due:
-            self._save(thread)
+        if is_due and not self._save(thread):
+            with self._lock:
+                known = self._known.get(thread.thread_id)
+                if known is not None:
+                    self._known[thread.thread_id] = known._replace(saved_seq=saved_seq)
 
     def _load(self, thread_id: str) -> Thread | None:
         if self._snapshots is None:
@@ -114,14 +121,16 @@ class CachedThreads:
             self._tell("snapshots are not used", error)
             return None
 
-    def _save(self, thread: Thread) -> None:
+    def _save(self, thread: Thread) -> bool:
+        """False if it is to be tried again at once."""
         if self._snapshots is None:
-            return
+            return True
         try:
-            self._snapshots.save(thread)
+            return self._snapshots.save(thread)
         except StoreError as error:
             # What it is for has been done, and it will be tried again later.
             self._tell("snapshots are not saved", error)
+            return True
 
     def _tell(self, what: str, error: StoreError) -> None:
         """Once for each reason: it concerns every thread alike."""

@@ -67,6 +67,12 @@ class SwapRefused(ReadModelError):
     the old ones, run `turnlog rebuild` again, and create it anew."""
 
 
+class IndexRefused(ReadModelError):
+    """The tables in use have an index that turnlog has not made, {index} on {table}, and it cannot
+    be made on the rebuilt ones: {why}. The old ones stay in use. Drop it, or make another one of
+    it, and run `turnlog rebuild` again, which goes on where it was."""
+
+
 class UnreadableRow(ReadModelError):
     """The row {key} of the table {table} cannot be read: its {column} is {why}."""
 

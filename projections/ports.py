@@ -174,6 +174,11 @@ class RebuildSession(Stepping, RowReader, Protocol):
         """Make the tables anew, empty, to be filled step by step from the first event on."""
         ...
 
+    def keep_indexes(self) -> None:
+        """Make the indexes that others have added to the tables in use and that `fill` has not
+        made. Raises IndexRefused."""
+        ...
+
     def sample(self, events: int, seed: int) -> Sequence[str]:
         """Threads that have about so many events in all: a large one, and others by chance (the
         same for the same seed). All threads, if they have no more; at least one, if there is one.
@@ -191,8 +196,10 @@ class RebuildSession(Stepping, RowReader, Protocol):
     def swap(self, limit: int) -> int | None:
         """Apply the last events, while nothing can be appended, and put the tables in place.
 
-        The position they are at; None if more than `limit` events were left. Raises SwapBlocked
-        when readers did not let go of the tables; RangeRejected.
+        The position they are at; None if more than `limit` events were left, or an index that
+        `keep_indexes` would make. Raises SwapBlocked
+        when readers did not let go of the tables, SwapRefused when something depends on the old
+        ones; RangeRejected.
         """
         ...
 

@@ -36,8 +36,9 @@ def rebuild(
     """Rebuild, check, swap. `progress` is called after each part.
 
     Threads with `sample_events` in all, chosen by `seed`, are compared with the fold of the log.
-    Raises RebuildRunning, RebuildSchemaTaken, PoisonEvent, RebuildMismatch, SwapBlocked, and errors
-    of the store; the tables in use are as they were then, and are still followed.
+    Raises RebuildRunning, RebuildSchemaTaken, PoisonEvent, RebuildMismatch, IndexRefused,
+    SwapBlocked, SwapRefused, and errors of the store; the tables in use are as they were then, and
+    are still followed.
     """
     session.claim()
     try:
@@ -46,6 +47,7 @@ def rebuild(
         meter = _Meter(session, start, began, progress)
         _fill(session, meter)
         _catch_up(session, meter, step_events)
+        session.keep_indexes()
         _check(session, log, sample_events, seed)
         position = _swap(session)
         return Rebuilt(position, start, session.seconds() - began)
@@ -107,7 +109,8 @@ def _first_difference(
         # A history that does not fold says nothing about the tables; `verify` tells of it.
         compared = compare_thread(thread_id, log, session)
         if compared.differences:
-            return [f"thread {thread_id}, {compared.differences[0]}"]
+            # Not what it says: people are asked to report this.
+            return [f"thread {thread_id}, {compared.differences[0].where}"]
     return []
 
 
@@ -127,6 +130,7 @@ def _swap(session: RebuildSession) -> int:
             position = None  # catching up says which event it is
         if position is not None:
             return position
+        session.keep_indexes()
         while not _advance(session, STEP_EVENTS).is_last:
             pass
         # If appends are that fast, they will have to wait for longer.

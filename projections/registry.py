@@ -46,6 +46,10 @@ STEPS: Final = ("turns", "context", "items", "prompts", "approvals", "threads")
 """The files that apply a range of positions, in this order."""
 
 
+FORMER_INDEXES: Final[frozenset[str]] = frozenset()
+"""Names of indexes that our tables had once and have no more. A rebuild keeps the indexes that
+others have made, and must not take such a one for theirs."""
+
 _TYPES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "turns": ("turn.", "item.started"),
@@ -65,6 +69,7 @@ FILL_STEPS: Final = ("turns", "items", "prompts", "approvals", "threads")
 _RANGE: Final = "l.position > %(after)s AND l.position <= %(upto)s"
 _THREADS: Final = "l.thread_id > %(first)s AND l.thread_id <= %(last)s"
 _FILES: Final = ("tables", *STEPS, "waiting")
+_INDEX: Final = re.compile(r"\b(?:ADD CONSTRAINT|CREATE INDEX) (\w+)")
 _SECTION: Final = re.compile(r"^ *-- (step only|fill only|both|indexes|types) --$", re.MULTILINE)
 
 
@@ -138,6 +143,11 @@ def load_indexes() -> tuple[LiteralString, ...]:
     """What makes their indexes and keys, each by itself; the largest comes first."""
     statements = _text("tables", "indexes").split(";")
     return tuple(statement for statement in statements if statement.strip())
+
+
+def index_names() -> frozenset[str]:
+    """What those are called."""
+    return frozenset(_INDEX.findall("".join(load_indexes())))
 
 
 @functools.cache

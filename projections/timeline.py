@@ -118,6 +118,8 @@ def _(event: PromptRedelivered) -> str:
 
 @_what.register
 def _(event: PromptMoved) -> str:
+    if event.input_id not in event.input_ids:  # a damaged log is to be read, too
+        return f"prompt {event.input_id} moved to no place"
     place = event.input_ids.index(event.input_id) + 1
     return f"prompt {event.input_id} moved to place {place} of {len(event.input_ids)}"
 

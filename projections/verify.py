@@ -35,12 +35,17 @@ class Difference:
     expected: object
     found: object
 
+    @property
+    def where(self) -> str:
+        """The place alone: what is there, and what should be, may be somebody's words."""
+        column = "" if self.column is None else f", column {self.column}"
+        return f"{self.table}, row {self.key}{column}"
+
     def __str__(self) -> str:
-        where = f"{self.table}, row {self.key}"
         if self.column is None:
             missing = self.found == MISSING
-            return f"{where}: {'missing' if missing else 'not in the log'}"
-        return f"{where}, column {self.column}: is {self.found!r}, the log says {self.expected!r}"
+            return f"{self.where}: {'missing' if missing else 'not in the log'}"
+        return f"{self.where}: is {self.found!r}, the log says {self.expected!r}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,10 @@ Pool = ConnectionPool[Connection]
 APPLICATION_NAME = "turnlog"
 MIN_SERVER_VERSION = 15
 POOL_TIMEOUT_SECONDS = 30
-ASK_AGAIN_SECONDS = 1.0
+# How long the pool tries to connect before it gives up, and tries anew if somebody waits.
+RECONNECT_SECONDS = 1.0
+# Enough to be handed a connection that nobody uses.
+FREE_SECONDS = 0.001
 
 # Statements before the fifth are sent as they are; later ones are prepared by the driver.
 PREPARE_THRESHOLD = 5
@@ -89,9 +92,8 @@ def open_pool(
 ) -> Pool:
     """A pool that has proved that it can connect. Close it when done (or use it in a `with`).
 
-    A connection is checked when it is handed out, so one that died in the pool is replaced.
-    Use `connection_from` to take one with errors translated. Raises StoreUnavailable,
-    WrongDatabase, BehindPooler.
+    Use `connection_from` to take one: it is checked then, so one that died in the pool is replaced,
+    and errors are translated. Raises StoreUnavailable, WrongDatabase, BehindPooler.
     """
     # The pool retries in the background and tells only that time ran out; this tells why.
     prepare_threshold = _threshold(database, prepare_threshold)
@@ -104,12 +106,19 @@ def open_pool(
         min_size=1,
         max_size=max_connections,
         timeout=POOL_TIMEOUT_SECONDS,
-        reconnect_timeout=ASK_AGAIN_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
+        reconnect_failed=_try_again,
         configure=functools.partial(prepare_session, database=database),
-        check=ConnectionPool.check_connection,
         name=APPLICATION_NAME,
         open=True,
     )
+
+
+def _try_again(pool: ConnectionPool[Connection]) -> None:
+    """While somebody waits the pool goes on connecting, so a server that is back is found in a
+    second or two. By itself it begins only when somebody asks, and tries less and less often."""
+    if pool.get_stats()["requests_waiting"]:
+        pool.check()
 
 
 def prepare_session(connection: Connection, database: Database) -> None:
@@ -167,6 +176,19 @@ def connection_from(pool: Pool, database: Database) -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
+def free_connection(pool: Pool, database: Database) -> Iterator[Connection | None]:
+    """The same for what can be left undone: None if no connection is free just now."""
+    connection = None
+    with translated(database), contextlib.suppress(PoolTimeout):
+        connection = _take(pool, FREE_SECONDS)
+    if connection is None:
+        yield None
+        return
+    with _lent(connection, pool, database), pooled_transaction(connection, database):
+        yield connection
+
+
+@contextlib.contextmanager
 def snapshot(pool: Pool, database: Database) -> Iterator[Connection]:
     """The same in a transaction that reads only, and sees one moment: that of its first query."""
     with _taken(pool, database) as connection:
@@ -177,10 +199,23 @@ def snapshot(pool: Pool, database: Database) -> Iterator[Connection]:
 @contextlib.contextmanager
 def _taken(pool: Pool, database: Database) -> Iterator[Connection]:
     with translated(database):
-        connection = _take(pool, database)
+        try:
+            connection = _take(pool, pool.timeout)
+        except PoolTimeout:
+            why = f"no connection in {pool.timeout:g} s"
+            target = database.target
+            raise StoreUnavailable(target=target, why=why, advice=CHECK_SERVER) from None
+    with _lent(connection, pool, database):
+        yield connection
+
+
+@contextlib.contextmanager
+def _lent(connection: Connection, pool: Pool, database: Database) -> Iterator[None]:
+    """It goes back to the pool, and what psycopg raises in the block is translated."""
+    with translated(database):
         try:
             with connection:
-                yield connection
+                yield
         except psycopg.errors.ReadOnlySqlTransaction:
             # A server that became a standby, with its connections: the next one is made anew, and
             # may lead to the primary.
@@ -190,20 +225,21 @@ def _taken(pool: Pool, database: Database) -> Iterator[Connection]:
             pool.putconn(connection)
 
 
-def _take(pool: Pool, database: Database) -> Connection:
-    """A connection from the pool, asked for again and again.
+def _take(pool: Pool, seconds: float) -> Connection:
+    """A connection that is alive; PoolTimeout if there was none in that time.
 
-    While the server is away the pool tries it less and less often; but each time it is asked it
-    tries at once, unless it is waiting to. So a server that is back is found in a second or two.
+    It is waited for in one go, for whoever asks again stands at the end of the line. Dead ones,
+    which a server that was restarted leaves in the pool, are passed over one after the other.
     """
-    deadline = time.monotonic() + pool.timeout
+    deadline = time.monotonic() + seconds
     while True:
-        left = deadline - time.monotonic()
+        connection = pool.getconn(timeout=deadline - time.monotonic())
         try:
-            return pool.getconn(timeout=max(0.01, min(left, ASK_AGAIN_SECONDS)))
-        except PoolTimeout:
-            if left <= ASK_AGAIN_SECONDS:
-                why = f"no connection in {pool.timeout:g} s"
-                raise StoreUnavailable(
-                    target=database.target, why=why, advice=CHECK_SERVER
-                ) from None
+            ConnectionPool.check_connection(connection)
+        except BaseException as error:
+            connection.close()
+            pool.putconn(connection)
+            if not isinstance(error, psycopg.Error):
+                raise
+        else:
+            return connection

@@ -39,6 +39,8 @@ SOCKET = f".s.PGSQL.{PORT}"
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.02
+# The server still lists a client that has just quit.
+GUEST_GONE_SECONDS = 0.2
 
 # Starts "$@" on its own, with its output appended to the file $0, and prints its process id.
 # (`pg_ctl start` would do, but for paths with quotes or dollar signs in them.)
@@ -146,11 +148,16 @@ class Cluster:
             "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'client backend' "
             "AND pid <> pg_backend_pid() AND application_name NOT LIKE 'turnlog%'"
         )
+        deadline = time.monotonic() + GUEST_GONE_SECONDS
         try:
             with postmaster.connect() as connection:
-                return connection.execute(query).fetchone() == (True,)
+                while connection.execute(query).fetchone() == (True,):
+                    if time.monotonic() > deadline:
+                        return True
+                    time.sleep(POLL_SECONDS)
         except psycopg.OperationalError:
-            return False
+            pass
+        return False
 
     def _answers(self) -> bool:
         """Whether the server takes connections; creates our database if it is missing."""

@@ -15,18 +15,20 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from queue import SimpleQueue
-from typing import ClassVar, Final, LiteralString, Self
+from typing import ClassVar, Final, LiteralString, Self, TypeVar
 
 import psycopg
 from psycopg.types.numeric import Int8
 
+from adapters.postgres.belongings import INDEX_MEMORY, Index, Indexes
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.errors import reason
 from adapters.postgres.queries import load_queries
 from adapters.postgres.stepping import BLAMES_EVENTS, TableSession
-from projections.errors import RangeRejected
+from projections.errors import IndexRefused, RangeRejected
 from projections.registry import (
     FILL_STEPS,
     load_fill,
@@ -56,8 +58,11 @@ _FILL_SETTINGS: Final = {
 # Looking for a part's events page by page is half the work of doing it event by event.
 _SEARCH_SETTINGS: Final = {**_FILL_SETTINGS, "enable_indexscan": "off"}
 SESSION_SETTINGS: Final = {"temp_buffers": "64MB"}
-_INDEX_SETTINGS: Final = {"maintenance_work_mem": "256MB"}
+_INDEX_SETTINGS: Final = {"maintenance_work_mem": INDEX_MEMORY}
 _WHY: Final = "they do not fit together"
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +162,22 @@ class Filling:
         for session in self._opened:
             session.close()
 
-    def run(self, planned: Sequence[Task], tell: Callable[[int, int], None]) -> None:
-        """Do all tasks that are not done. `tell` is given events done and in all.
+    def run(
+        self,
+        planned: Sequence[Task],
+        added: Indexes,
+        missing: Sequence[Index],
+        tell: Callable[[int, int], None],
+    ) -> None:
+        """Do all tasks that are not done, and make the missing ones of the indexes that others have
+        added. `tell` is given events done and in all.
 
         Raises RangeRejected (the events of some task, or all together, do not fit), and errors of
-        the store; what was done until then stays done.
+        the store; what was done until then stays done. (Of the indexes the catalog knows it.)
         """
-        upto, total = end(planned), sum(task.weight for task in planned)
+        upto = end(planned)
+        each = upto // len(load_indexes()) + 1  # as much as one of ours
+        total = sum(task.weight for task in planned) + each * len(missing)
         done = [task for task in planned if task.is_done]
         weight = sum(task.weight for task in done)
         for phase in ("fill", "index", "finish"):
@@ -171,17 +185,20 @@ class Filling:
             if phase == "finish":
                 left = {task.first: (task.events or 0) - (task.taken or 0) for task in done}
                 todo = [replace(task, events=left[task.first]) for task in todo]
-            for task in self._all(todo):
+            for task in self._all(self._do, todo):
                 done.append(task)
                 weight += task.weight
                 tell(upto * weight // total, upto)
         if sum(task.taken or 0 for task in done) != upto:
             raise RangeRejected(first=1, last=upto, why=_WHY)
+        for _ in self._all(partial(self._add, added), missing):
+            weight += each
+            tell(upto * weight // total, upto)
 
-    def _all(self, todo: Sequence[Task]) -> Iterator[Task]:
-        """Each task, when it is done."""
+    def _all(self, do: Callable[[T], R], todo: Sequence[T]) -> Iterator[R]:
+        """What comes of each, when it is done."""
         with ThreadPoolExecutor(self._jobs, "turnlog-rebuild") as threads:
-            running = [threads.submit(self._do, task) for task in todo]
+            running = [threads.submit(do, one) for one in todo]
             try:
                 for done in as_completed(running):
                     yield done.result()
@@ -199,6 +216,15 @@ class Filling:
                 ).fetchone()
                 assert noted is not None, "the rebuild is claimed, so nobody else does it"
                 return replace(task, events=events, taken=taken)
+        finally:
+            self._free.put(session)
+
+    def _add(self, added: Indexes, index: Index) -> None:
+        session = self._free.get()
+        try:
+            # The last events may yet make a unique one possible. Before the swap it must be there.
+            with session.connection() as connection, contextlib.suppress(IndexRefused):
+                added.make(connection, index)
         finally:
             self._free.put(session)
 

@@ -30,12 +30,16 @@ class ServerHealth:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session: how long its transaction is open, and how many others wait for it."""
+    """A session: how long its transaction is open, and how many others wait for it.
+
+    `seconds` is None if it has none open (a lock may be the session's), or if we may not know: of
+    another role's sessions a role without pg_monitor is told next to nothing.
+    """
 
     pid: int
     application: str
     state: str
-    seconds: float
+    seconds: float | None
     waiting: int = 0
 
 

@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.types.numeric import Int8
 
 from adapters.postgres import filling, swap
+from adapters.postgres.belongings import Indexes
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.errors import reason
@@ -51,6 +52,7 @@ class PostgresRebuildSession(TableSession):
         self._jobs, self._part_events = jobs, part_events
         self._live = database.schema
         self._counted = Counted()
+        self._added = Indexes(self._live, self.schema)
         self._lock = LOCK_NAME.format(schema=database.schema)
 
     def claim(self) -> None:
@@ -87,8 +89,10 @@ class PostgresRebuildSession(TableSession):
             if WORK_TABLE not in (self._relations(connection) or ()):
                 return
             planned = filling.tasks(connection)
+            self._added.drop_unwanted(connection)
+            missing = self._added.missing(connection)
         with Filling(self.database, self.schema, self._jobs) as filling_:
-            filling_.run(planned, tell)
+            filling_.run(planned, self._added, missing, tell)
         with self.connection() as connection, connection.transaction():
             connection.execute(QUERIES["finish_step"], {"upto": filling.end(planned)})
             self._counted = filling.counted(connection, planned)
@@ -101,6 +105,15 @@ class PostgresRebuildSession(TableSession):
             self._make_schema(connection, anew=self._relations(connection) is not None)
             connection.execute(load_sql("tables"), prepare=False)
             connection.execute(QUERIES["insert_state"], {"definition": definition()})
+
+    def keep_indexes(self) -> None:
+        """See `projections.ports.RebuildSession`."""
+        with self.connection() as connection:
+            with connection.transaction():
+                self._added.drop_unwanted(connection)
+                missing = self._added.missing(connection)
+            for index in missing:
+                self._added.make(connection, index)
 
     def discard(self) -> None:
         """Drop the second set of tables, if there is one. Raises RebuildSchemaTaken."""
@@ -130,8 +143,8 @@ class PostgresRebuildSession(TableSession):
     def swap(self, limit: int) -> int | None:
         """Apply the last events, while nothing can be appended, and put the tables in place.
 
-        The position they are at; None if more than `limit` events were left. Raises SwapBlocked,
-        SwapRefused, RangeRejected.
+        The position they are at; None if more than `limit` events were left, or an index that
+        `keep_indexes` would make. Raises SwapBlocked, SwapRefused, RangeRejected.
         """
         with self.connection() as connection:
             try:
@@ -139,6 +152,8 @@ class PostgresRebuildSession(TableSession):
                     # From here on nobody reads or moves the old tables, or appends to the log. The
                     # tables come first: waiting for a reader keeps no append waiting.
                     swap.lock_tables(connection, self._live)
+                    if self._added.missing(connection):
+                        raise _TooMuchLeft
                     connection.execute(QUERIES["lock_head"])
                     step = self._step(connection, limit, wait=True)
                     if step is None or not step.is_last:
@@ -182,6 +197,7 @@ class PostgresRebuildSession(TableSession):
     def _make_schema(self, connection: Connection, *, anew: bool) -> None:
         if anew:
             self._drop_schema(connection)
+        self._added.forget()
         swap.run(connection, "CREATE SCHEMA {}", self.schema)
 
     def _drop_schema(self, connection: Connection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from adapters.postgres.connection import Pool, connection_from
+from adapters.postgres.connection import Pool, connection_from, free_connection
 from adapters.postgres.database import Database
 from adapters.postgres.queries import load_queries
 from adapters.thread_states import STATE_FORMAT, decode_state, encode_state
@@ -42,12 +42,15 @@ class PostgresSnapshots:
             return None
         return thread
 
-    def save(self, thread: Thread) -> None:
+    def save(self, thread: Thread) -> bool:
+        """See `adapters.threads.Snapshots`: the command that it comes after is not held up."""
         values = {
             "thread_id": thread.thread_id,
             "seq": thread.seq,
             "format": STATE_FORMAT,
             "state": encode_state(thread).decode(),
         }
-        with connection_from(self._pool, self._database) as connection:
-            connection.execute(QUERIES["save_snapshot"], values, prepare=False)
+        with free_connection(self._pool, self._database) as connection:
+            if connection is not None:
+                connection.execute(QUERIES["save_snapshot"], values, prepare=False)
+            return connection is not None

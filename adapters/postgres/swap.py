@@ -7,6 +7,7 @@ from typing import Final, LiteralString
 
 from psycopg import sql
 
+from adapters.postgres.belongings import belongings, restore
 from adapters.postgres.connection import Connection
 from adapters.postgres.stepping import QUERIES
 from projections.registry import TABLES
@@ -35,10 +36,10 @@ def lock_tables(connection: Connection, live: str) -> None:
 
 
 def put_in_place(connection: Connection, live: str, made: str) -> None:
-    """The tables in `live` go, those in `made` take their names, owners and grants.
+    """The tables in `live` go, those in `made` take their names, owners, grants and belongings.
 
     Whoever has planned a statement on an old one plans it anew, for it was dropped, and finds
-    the new one by name.
+    the new one by name. Raises SwapRefused.
     """
     # The commit must last: what was dropped is removed from the disk. And everything before it in
     # the server's own log lasts with it, so what was filled without waiting for the disk does.
@@ -51,13 +52,26 @@ def put_in_place(connection: Connection, live: str, made: str) -> None:
     ]
     on_columns = QUERIES["select_column_grants"]
     grants += connection.execute(on_columns, {**in_live, "made": made}).fetchall()
+    kept = belongings(connection, live, made)
+    _take_back_grants(connection, made)
     for table in _there(connection, live):
         run(connection, "DROP TABLE {}", live, table)
     for table in TABLES:
         change = sql.SQL("ALTER TABLE {} SET SCHEMA {}")
         connection.execute(change.format(sql.Identifier(made, table), sql.Identifier(live)))
+    restore(connection, kept)
     hand_over(connection, live, owners, grants)
     run(connection, "DROP SCHEMA {}", made)
+
+
+def _take_back_grants(connection: Connection, made: str) -> None:
+    """Those that new tables get by themselves (ALTER DEFAULT PRIVILEGES): the old ones may have
+    been closed to some."""
+    rows = connection.execute(QUERIES["select_grants"], {"schema": made, "tables": list(TABLES)})
+    for table, grantee in {(table, grantee) for table, grantee, *_ in rows}:
+        whose = sql.SQL("PUBLIC") if grantee is None else sql.Identifier(grantee)
+        revoke = sql.SQL("REVOKE ALL ON {} FROM {}")
+        connection.execute(revoke.format(sql.Identifier(made, table), whose))
 
 
 def hand_over(

@@ -14,6 +14,15 @@ from typing import Final
 
 from domain.events.base import Json
 
+
+class NoCast(LookupError):
+    """Nothing brings a body of that version to the one that is wanted."""
+
+
+class CastFailed(ValueError):
+    """The body is not what one of its version looks like, so it cannot be brought to another."""
+
+
 Cast = Callable[[Json], Json]
 Casts = Mapping[tuple[str, int], Cast]
 
@@ -29,15 +38,21 @@ def bring_to(
 ) -> Json:
     """`body`, of whichever version, as one of `version`.
 
-    A KeyError with name and version for a step that is missing, or for a body whose version is no
-    whole number.
+    NoCast with name and version for a step that is missing, or for a body whose version is no
+    whole number; CastFailed, from the error, for a body that a cast cannot do anything with.
     """
     found = body.get("v", 1)
     if not isinstance(found, int) or isinstance(found, bool):
-        raise KeyError(name, found)
+        raise NoCast(name, found)
     while found != version:
         casts, to = (up, found + 1) if found < version else (down, found - 1)
-        body = {**casts[name, found](body), "v": to}
+        cast = casts.get((name, found))
+        if cast is None:
+            raise NoCast(name, found)
+        try:
+            body = {**cast(body), "v": to}
+        except Exception as error:  # what a cast relies on may be missing in any way
+            raise CastFailed(name, found) from error
         found = to
     return body
 

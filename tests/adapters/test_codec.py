@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import pytest
 
@@ -149,6 +150,27 @@ def test_an_old_body_is_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -> N
     event = codec.decode("prompt.withdrawn", data, 7)
     assert event == withdrawn().model_copy(update={"v": 2})
     assert codec.decode_all([row(7, data)])[0].event == event
+
+
+def _needs_a_reason(body: Json) -> Json:
+    return {**body, "reason": cast("str", body["reason"]).upper()}
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"), [({}, "KeyError"), ({"reason": ["the secret"]}, "AttributeError")]
+)
+def test_an_old_body_that_is_damaged_is_not_said_to_be_of_an_unknown_version(
+    monkeypatch: pytest.MonkeyPatch, damage: Json, kind: str
+) -> None:
+    _casts(monkeypatch, up={("prompt.withdrawn", 1): _needs_a_reason}, down={})
+    monkeypatch.setattr(PromptWithdrawn, "schema_version", 2)
+    body = json.loads(codec.encode(withdrawn()))
+    del body["reason"]
+    data = json.dumps({**body, **damage}).encode()
+    with pytest.raises(CorruptEvent) as caught:
+        codec.decode("prompt.withdrawn", data, 7)
+    assert caught.value.details["why"] == f"its body is not that of version 1 ({kind})"
+    assert "secret" not in caught.value.message
 
 
 def test_a_body_of_the_next_release_is_read_by_this_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,21 +66,24 @@ def test_the_least_recently_used_thread_is_forgotten_first() -> None:
 
 
 class Shelf:
-    """Snapshots in memory; `is_away` makes it lose the store."""
+    """Snapshots in memory; `is_away` makes it lose the store, `is_busy` have no time."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Thread] = {}
         self.saved: list[int] = []
         self.is_away = False
+        self.is_busy = False
 
     def load(self, thread_id: str) -> Thread | None:
         return self.kept.get(thread_id)
 
-    def save(self, thread: Thread) -> None:
+    def save(self, thread: Thread) -> bool:
         self.saved.append(thread.seq)
         if self.is_away:
             raise StoreUnavailable(target="db", why="it is away", advice="Wait.")
-        self.kept[thread.thread_id] = thread
+        if not self.is_busy:
+            self.kept[thread.thread_id] = thread
+        return not self.is_busy
 
 
 def test_a_thread_that_is_not_in_memory_begins_from_its_snapshot() -> None:
@@ -122,6 +125,31 @@ def test_a_snapshot_that_cannot_be_kept_is_no_failure_and_not_tried_at_every_com
         threads.remember(Thread(f"thr_{number}", seq=SNAPSHOT_EVENTS))
     assert len(shelf.saved) == 9
     assert caplog.text.count("snapshots are not saved") == 1
+
+
+def test_a_snapshot_that_the_store_has_no_time_for_comes_with_the_next_command(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shelf = Shelf()
+    shelf.is_busy = True
+    threads = CachedThreads(Bench().log, shelf)
+    for seq in range(SNAPSHOT_EVENTS - 1, SNAPSHOT_EVENTS + 5):
+        shelf.is_busy = seq < SNAPSHOT_EVENTS + 2
+        threads.remember(Thread("thr_1", seq=seq))
+    assert shelf.saved == [SNAPSHOT_EVENTS, SNAPSHOT_EVENTS + 1, SNAPSHOT_EVENTS + 2]
+    assert shelf.kept["thr_1"].seq == SNAPSHOT_EVENTS + 2
+    assert caplog.text == ""
+
+
+def test_a_thread_that_was_forgotten_meanwhile_is_not_remembered_for_its_snapshot() -> None:
+    class Slow(Shelf):
+        def save(self, thread: Thread) -> bool:
+            threads.remember(Thread("thr_2", seq=1))
+            return False
+
+    threads = CachedThreads(Bench().log, Slow(), capacity=1)
+    threads.remember(Thread("thr_1", seq=SNAPSHOT_EVENTS))
+    assert threads.remembered("thr_1") is None
 
 
 def test_snapshots_that_may_not_be_read_are_done_without(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
 from psycopg import sql
 
@@ -20,11 +18,12 @@ from adapters.postgres.database import Database
 from adapters.postgres.recorder import PostgresLogRecorder
 from adapters.postgres.writer import WriterClosed
 from tests.adapters.postgres.test_batches import wait_for_a_lock
+from tests.adapters.postgres.test_rights import grants
 from tests.faults.callers import change
 from tests.faults.ledger import Ledger
 from tests.fixtures.faults import Fault, Proxy
 from tests.fixtures.patience import PATIENCE, eventually
-from tests.fixtures.roles import until_gone
+from tests.fixtures.roles import as_role
 
 MAX_WAITING = 3
 
@@ -134,33 +133,17 @@ def test_a_lock_that_is_held_for_too_long_is_told_to_each_who_waited(
     assert len(crowd.ledger.check(crowd.log)) == 2
 
 
-@contextmanager
-def role_with_one_connection(
-    database: Database, connection: Connection
-) -> Iterator[tuple[Database, str]]:
-    """The database as a role sees it that may connect once."""
-    if connection.info.password:
-        pytest.skip("a role of the test's own would need a password")
-    role = f"turnlog_test_{uuid.uuid4().hex[:8]}"
-    name = sql.Identifier(role)
-    try:
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 1").format(name))
-    except psycopg.errors.InsufficientPrivilege:
-        pytest.skip("this role may not make roles")
-    connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(connection.info.user), name))
-    parts = urlsplit(database.url)
-    netloc = f"{role}@{parts.netloc.rpartition('@')[2]}"
-    try:
-        yield replace(database, url=urlunsplit(parts._replace(netloc=netloc))), role
-    finally:
-        until_gone(connection, role)
-        connection.execute(sql.SQL("DROP ROLE {}").format(name))
-
-
-def test_too_many_connections_are_told_and_pass(database: Database, connection: Connection) -> None:
+def test_too_many_connections_are_told_and_pass(
+    database: Database, connection: Connection, role: str
+) -> None:
+    """Of a role that may connect once, and do what the manual says."""
+    for statement in grants():
+        connection.execute(re.sub(r"\bapp\b", f'"{role}"', statement).encode())
+    limit = sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}")
+    connection.execute(limit.format(sql.Identifier(role), 1))
     ledger = Ledger()
+    limited = replace(database, url=as_role(database.url, role))
     with (
-        role_with_one_connection(database, connection) as (limited, role),
         open_pool(limited, max_connections=1) as pool,
         PostgresLogRecorder(limited, pool) as log,
     ):
@@ -168,7 +151,6 @@ def test_too_many_connections_are_told_and_pass(database: Database, connection: 
         answer = ledger.append(log, change("thr_a", 0))
         assert isinstance(answer, StoreUnavailable)
         assert "too many connections" in str(answer)
-        raise_limit = sql.SQL("ALTER ROLE {} CONNECTION LIMIT 5").format(sql.Identifier(role))
-        connection.execute(raise_limit)
+        connection.execute(limit.format(sql.Identifier(role), 5))
         assert isinstance(ledger.append(log, change("thr_a", 0)), list)
         ledger.check(log)

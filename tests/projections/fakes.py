@@ -118,6 +118,9 @@ class FakeRebuild(FakeSession):
         self.done.append("start over")
         self.position = 0
 
+    def keep_indexes(self) -> None:
+        self.done.append("keep indexes")
+
     def sample(self, events: int, seed: int) -> Sequence[str]:
         self.done.append(f"sample {events} {seed}")
         return list(self.rows)

@@ -94,7 +94,12 @@ def log_of_steps(*steps: Step) -> Log:
 
 def _decorated(event: Event, number: int, imported: int) -> Event:
     if isinstance(event, TurnCompleted) and number % 2:
-        usage = Usage(input_tokens=number, cached_input_tokens=1, output_tokens=2**53 - 1)
+        usage = Usage(
+            input_tokens=number,
+            cached_input_tokens=1,
+            output_tokens=2**53 - 1,
+            reasoning_tokens=number % 5,
+        )
         event = event.model_copy(update={"usage": usage})
     if imported and isinstance(event, ThreadCreated):
         origin = Origin(kind="imported", format="codex", native_id=event.thread_id)

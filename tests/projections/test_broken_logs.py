@@ -217,6 +217,43 @@ def test_an_event_that_is_there_twice_in_a_row_stops_them_or_changes_nothing(
     assert_stops_at(shared, lines, None if event.name in harmless else place + 2)
 
 
+# Beside `v` and what a constraint of the tables asks for.
+NEEDED = [
+    ("thread.updated", "settings"),
+    ("thread.rolled_back", "at"),
+    ("turn.steered", "at"),
+    ("turn.interrupt_requested", "queued"),
+    ("prompt.edited", "text"),
+    ("prompt.redelivered", "delivery"),
+    ("prompt.moved", "input_ids"),
+    ("queue.held", "reason"),
+]
+
+
+def without(line: Line, field: str) -> Line:
+    body = json.loads(line.data)
+    del body[field]
+    return replace(line, data=json.dumps(body))
+
+
+@pytest.mark.parametrize(("event", "field"), NEEDED)
+def test_an_event_without_something_it_needs_stops_them_there(
+    shared: Tables, event: str, field: str
+) -> None:
+    lines = damaged(STORY, "swap", len(STORY.entries) - 1)  # as it is
+    place = next(i for i, line in enumerate(lines) if line.type == event)
+    lines[place] = without(lines[place], field)
+    assert_stops_at(shared, lines, place + 1)
+
+
+def test_an_event_that_names_no_prompt_is_taken(shared: Tables) -> None:
+    lines = damaged(STORY, "swap", len(STORY.entries) - 1)  # as it is
+    place = next(i for i, line in enumerate(lines) if line.type == "queue.held")
+    body = {**json.loads(lines[place].data), "input_ids": []}
+    lines.insert(place, replace(lines[place], data=json.dumps(body)))
+    assert_stops_at(shared, lines, None)
+
+
 def assert_stops_at(shared: Tables, lines: Sequence[Line], position: int | None) -> None:
     """The tables stop before that position, or not at all, in whatever steps they come there."""
     shared.empty_log()

@@ -111,3 +111,12 @@ def test_the_story_has_every_type_of_event() -> None:
     for step in STORY:
         step(world)
     assert {entry.event.name for entry in world.history()} == {event.name for event in ALL}
+
+
+def test_a_move_that_breaks_the_laws_can_be_told_too() -> None:
+    story = World()
+    for step in STORY:
+        step(story)
+    moved = next(entry for entry in story.history() if entry.event.name == "prompt.moved")
+    damaged = moved._replace(event=moved.event.model_copy(update={"input_ids": ("inp_F",)}))
+    assert [line.what for line in timeline([damaged])] == ["prompt inp_G moved to no place"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from adapters.errors import (
     InvalidDatabaseUrl,
@@ -21,6 +24,7 @@ from adapters.postgres.connection import Connection, Pool, connect, connection_f
 from adapters.postgres.database import Database, describe
 from adapters.postgres.errors import translate, translated
 from tests.fixtures.faults import Proxy
+from tests.fixtures.patience import PATIENCE, eventually
 from tests.fixtures.ports import port_of, reserved
 from tests.fixtures.server import OwnServer, with_database
 
@@ -143,6 +147,47 @@ def test_a_pool_replaces_connections_that_died(proxy: Proxy) -> None:
             with connection_from(pool, proxy.database) as connection:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
             proxy.cut()
+
+
+class NoneFree:
+    """A pool of which every connection is in use; it notes how often it was asked for one."""
+
+    timeout = 3.0
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def getconn(self, timeout: float) -> Connection:
+        assert timeout <= self.timeout
+        self.asked += 1
+        raise PoolTimeout
+
+
+def test_who_waits_for_a_connection_keeps_the_place_in_the_line(database: Database) -> None:
+    """A pool serves those first who asked first, so one must not ask again."""
+    pool = NoneFree()
+    with (
+        pytest.raises(StoreUnavailable, match="no connection in 3 s"),
+        connection_from(cast("Pool", pool), database),
+    ):
+        pass
+    assert pool.asked == 1
+
+
+def test_who_waits_while_the_server_is_away_has_a_connection_when_it_is_back(proxy: Proxy) -> None:
+    with open_pool(proxy.database, max_connections=1) as pool, ThreadPoolExecutor() as threads:
+        pool.timeout = PATIENCE
+        proxy.stop()
+
+        def ask() -> tuple[object, ...] | None:
+            with connection_from(pool, proxy.database) as connection:
+                return connection.execute("SELECT 1").fetchone()
+
+        waiting = threads.submit(ask)
+        # By itself the pool gives up after three of them at most.
+        eventually(lambda: pool.get_stats().get("connections_errors", 0) > 3)
+        proxy.start()
+        assert waiting.result(PATIENCE) == (1,)
 
 
 def test_a_connection_cut_in_the_middle_is_the_store_being_away(proxy: Proxy) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import psycopg
 import pytest
@@ -20,9 +21,10 @@ from adapters.errors import (
     EmbeddedNotStarted,
     EmbeddedWrongVersion,
 )
-from adapters.postgres import embedded_programs
+from adapters.postgres import embedded_cluster, embedded_programs
 from adapters.postgres.embedded import EmbeddedServer
 from adapters.postgres.embedded_cluster import MAX_SOCKET_PATH_BYTES, Postmaster
+from tests.fixtures.patience import PATIENCE
 from tests.fixtures.server import OwnServer
 
 # Starts the server, says so, and uses it until its standard input ends.
@@ -161,6 +163,40 @@ def test_a_connected_database_client_counts_as_a_user(server_dir: Path) -> None:
     with psycopg.connect(server.start(), application_name="psql"):
         assert not server.release()
         assert _is_running(server_dir)
+
+
+class Guests:
+    """Stands in for a connection: each time it is asked, it has the next answer."""
+
+    def __init__(self, answers: list[bool]) -> None:
+        self.answers = answers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def execute(self, query: str) -> Self:
+        assert "pg_stat_activity" in query
+        return self
+
+    def fetchone(self) -> tuple[bool]:
+        return (self.answers.pop(0),)
+
+
+def test_a_client_that_has_just_quit_is_no_user_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server lists it for another moment."""
+    cluster = EmbeddedServer(tmp_path).cluster
+    cluster.folder.mkdir()
+    (cluster.folder / "postmaster.pid").write_text("4711\n/data\n1\n5432\n/run\n")
+    guests = Guests([True, True, False])
+    monkeypatch.setattr(Postmaster, "connect", lambda _: guests)
+    monkeypatch.setattr(embedded_cluster, "GUEST_GONE_SECONDS", PATIENCE)
+    assert not cluster.has_guests()
+    assert guests.answers == []
 
 
 def test_a_killed_server_starts_again_with_what_was_committed(own_server: OwnServer) -> None:

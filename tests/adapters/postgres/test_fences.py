@@ -224,9 +224,10 @@ def test_a_lease_that_runs_out_while_the_append_waits_for_its_turn_refuses_it(
     assert isinstance(writing.result(PATIENCE), LeaseNotHeld)
 
 
-def test_a_lost_append_is_sent_again_and_refused_if_the_lease_passed_on_meanwhile(
-    proxy: Proxy, leases: PostgresLeases, connection: Connection
-) -> None:
+def lost_while_the_lease_passes_on(
+    proxy: Proxy, leases: PostgresLeases, connection: Connection, lose: Callable[[bytes], None]
+) -> Outcome:
+    """The second append of a worker, whose connection and lease are lost at the same moment."""
     take(leases)
     session = WriterSession(proxy.database)
     assert kinds(session.write([fenced(1, 1)])) == [Written]
@@ -236,10 +237,17 @@ def test_a_lost_append_is_sent_again_and_refused_if_the_lease_passed_on_meanwhil
         assert take(leases, "two")
 
     proxy.on_strike = pass_on
-    proxy.lose_request(b"turn_1")
+    lose(b"turn_1")
     [outcome] = session.write([fenced(2, 1)])
     session.close()
     assert proxy.struck.is_set()
+    return outcome
+
+
+def test_a_lost_append_is_sent_again_and_refused_if_the_lease_passed_on_meanwhile(
+    proxy: Proxy, leases: PostgresLeases, connection: Connection
+) -> None:
+    outcome = lost_while_the_lease_passes_on(proxy, leases, connection, proxy.lose_request)
     assert isinstance(outcome, LeaseNotHeld)  # and not AppendOutcomeUnknown: it is certain
     assert len(log_of(connection)) == 1
 
@@ -247,19 +255,7 @@ def test_a_lost_append_is_sent_again_and_refused_if_the_lease_passed_on_meanwhil
 def test_a_lost_append_that_was_written_is_reported_although_the_lease_passed_on(
     proxy: Proxy, leases: PostgresLeases, connection: Connection
 ) -> None:
-    take(leases)
-    session = WriterSession(proxy.database)
-    assert kinds(session.write([fenced(1, 1)])) == [Written]
-
-    def pass_on() -> None:
-        lapse(connection)
-        assert take(leases, "two")
-
-    proxy.on_strike = pass_on
-    proxy.lose_reply(b"turn_1")
-    [outcome] = session.write([fenced(2, 1)])
-    session.close()
-    assert proxy.struck.is_set()
+    outcome = lost_while_the_lease_passes_on(proxy, leases, connection, proxy.lose_reply)
     assert isinstance(outcome, Written)
     assert len(log_of(connection)) == 2
 

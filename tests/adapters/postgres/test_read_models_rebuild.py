@@ -206,7 +206,7 @@ def test_what_is_damaged_is_begun_anew(
         ("DELETE FROM turnlog_rebuild.items", r"items: \d+ in the log, \d+ in the tables"),
         (
             "UPDATE turnlog_rebuild.prompts SET summary = 'x' WHERE thread_id = 'thr_7'",
-            r"thread thr_7, prompts, row inp_7, column summary: is 'x', the log says 'hello'",
+            r"log \(thread thr_7, prompts, row inp_7, column summary\), so",
         ),
     ],
 )

@@ -22,6 +22,7 @@ from projections.rebuild import rebuild
 from projections.registry import TABLES
 from projections.replay import replay
 from projections.rows import ThreadRows
+from tests.adapters.postgres.test_batches import wait_for_a_lock
 from tests.adapters.postgres.test_read_models import conversation
 from tests.adapters.postgres.test_read_models_follow import following, is_current
 from tests.adapters.postgres.test_read_models_rebuild import fill, has_rebuild_schema
@@ -317,6 +318,7 @@ def test_an_append_waits_for_the_swap_and_is_not_lost(
             connection.execute("LOCK TABLE read_models IN ACCESS EXCLUSIVE MODE")
             connection.execute("SELECT position FROM log_head FOR UPDATE")
             appended = threads.submit(tables.service().create, thread_id="thr_late")
+            wait_for_a_lock(connection)
             assert not appended.done()
         assert appended.result(PATIENCE).position == tables.recorder.head()
     assert session.swap(1000) == tables.recorder.head()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from adapters.event_log import RecordedLog
 from adapters.postgres import snapshots as module
-from adapters.postgres.connection import Connection, Pool
+from adapters.postgres.connection import Connection, Pool, connection_from, open_pool
 from adapters.postgres.database import Database
 from adapters.postgres.recorder import PostgresLogRecorder
 from adapters.postgres.snapshots import PostgresSnapshots
@@ -17,6 +18,7 @@ from domain.execution import Execution
 from domain.service import ThreadService
 from domain.thread import Thread
 from tests.fixtures.clock import CountingEntropy, HandClock
+from tests.fixtures.faults import Proxy
 
 THREAD = "thr_1"
 
@@ -54,6 +56,29 @@ def test_what_was_saved_is_loaded(snapshots: PostgresSnapshots, thread: Thread) 
     snapshots.save(thread)
     assert snapshots.load(THREAD) == thread
     assert snapshots.load("thr_2") is None
+
+
+def test_saving_one_does_not_wait_for_a_connection(database: Database, thread: Thread) -> None:
+    with open_pool(database, max_connections=1) as pool:
+        snapshots = PostgresSnapshots(database, pool)
+        with connection_from(pool, database):
+            assert not snapshots.save(thread)
+        assert snapshots.load(THREAD) is None
+        assert snapshots.save(thread)
+        assert snapshots.load(THREAD) == thread
+
+
+def test_through_a_pooler_one_is_saved_for_good(
+    database: Database, proxy: Proxy, thread: Thread
+) -> None:
+    pooled = replace(proxy.database, direct_url=database.url)
+    assert pooled.is_pooled
+    with open_pool(pooled, max_connections=1) as pool:
+        snapshots = PostgresSnapshots(pooled, pool)
+        assert snapshots.load(THREAD) is None
+        assert snapshots.save(thread)
+        proxy.cut()
+        assert snapshots.load(THREAD) == thread
 
 
 def test_a_newer_one_takes_the_place_of_an_older_and_never_the_other_way_round(
