@@ -28,7 +28,7 @@ from adapters.postgres.recorder import PostgresLogRecorder
 from adapters.postgres.scratch import scratch_schema
 from adapters.postgres.snapshots import PostgresSnapshots
 from adapters.settings import Settings
-from adapters.system import SystemClock, SystemEntropy
+from adapters.system import SystemClock, SystemEntropy, cores
 from adapters.threads import CachedThreads
 from domain.errors import InvalidArgument
 from domain.execution import Execution
@@ -125,14 +125,6 @@ def _database(settings: Settings, url: str, direct_url: str | None = None) -> Da
     return Database(url, settings.schema_name, settings.connect_timeout_seconds, direct_url)
 
 
-def _cores() -> int:
-    """How many cores this process may use; the database is taken to have as many."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1
-
-
 class Turnlog:
     """Everything that works on one log. Safe to share between threads; close it by its `with`.
 
@@ -168,10 +160,11 @@ class Turnlog:
     def rebuild(self, progress: ProgressCallback, jobs: int | None = None) -> Rebuilt:
         """Makes the read models anew, while the old ones serve; see `projections.rebuild`.
 
-        `jobs` connections fill them at the same time; else as many as there are cores.
+        `jobs` connections fill them at the same time; else as many as there are cores here, for the
+        server is taken to have as many.
         """
         seed = int.from_bytes(os.urandom(4))  # other threads are compared each time
-        with PostgresRebuildSession(self.database, jobs=jobs or _cores()) as session:
+        with PostgresRebuildSession(self.database, jobs=jobs or cores()) as session:
             return rebuild(session, self.log, progress, seed=seed)
 
     def discard_rebuild(self) -> None:

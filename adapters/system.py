@@ -1,4 +1,4 @@
-"""The real clock and the real randomness."""
+"""The real clock, the real randomness, and the machine."""
 
 from __future__ import annotations
 
@@ -49,3 +49,11 @@ class SystemEntropy:
         with self._lock:
             self._drawn, self._process = pieces[1:], os.getpid()
         return pieces[0]
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1

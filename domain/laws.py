@@ -2,8 +2,8 @@
 
 Each predicate reads the events with bookkeeping of its own and shares nothing with the decisions
 or with `evolve`, so that a mistake there does not excuse itself here. Tests and `turnlog verify`
-use the same ones. Laws about the world outside one history (L7, L10's conflicts, L12, L14) have
-their proofs elsewhere.
+use the same ones. What the laws say of the world outside one history (L7, L10's conflicts, L12's
+tables, L14) is proved elsewhere.
 """
 
 from __future__ import annotations

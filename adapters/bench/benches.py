@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from adapters.bench import append, growth, lag, rebuild, replay, turns
 from adapters.bench.database import open_server
@@ -13,40 +13,26 @@ from adapters.bench.scene import Meter, Pace, Scene
 from adapters.settings import Settings
 
 Run = Callable[[Scene, bool], Report]
+S_contra = TypeVar("S_contra", contravariant=True)
 
 
-def _append(scene: Scene, quick: bool) -> Report:  # noqa: FBT001
-    return append.run(scene, append.QUICK if quick else append.FULL, quick=quick)
+class _Measures(Protocol[S_contra]):
+    def __call__(self, scene: Scene, scale: S_contra, /, *, quick: bool) -> Report: ...
 
 
-def _turns(scene: Scene, quick: bool) -> Report:  # noqa: FBT001
-    return turns.run(scene, turns.QUICK if quick else turns.FULL, quick=quick)
-
-
-def _replay(scene: Scene, quick: bool) -> Report:  # noqa: FBT001
-    return replay.run(scene, replay.QUICK if quick else replay.FULL, quick=quick)
-
-
-def _rebuild(scene: Scene, quick: bool) -> Report:  # noqa: FBT001
-    return rebuild.run(scene, rebuild.QUICK if quick else rebuild.FULL, quick=quick)
-
-
-def _growth(scene: Scene, quick: bool) -> Report:  # noqa: FBT001
-    return growth.run(scene, growth.QUICK if quick else growth.FULL, quick=quick)
-
-
-def _lag(scene: Scene, quick: bool) -> Report:  # noqa: FBT001
-    return lag.run(scene, lag.QUICK if quick else lag.FULL, quick=quick)
+def _at(run: _Measures[S_contra], quick: S_contra, full: S_contra) -> Run:
+    """That bench at either of its scales."""
+    return lambda scene, is_quick: run(scene, quick if is_quick else full, quick=is_quick)
 
 
 BENCHES: Final[Mapping[str, Run]] = MappingProxyType(
     {
-        "append": _append,
-        "turns": _turns,
-        "rebuild": _rebuild,
-        "replay": _replay,
-        "growth": _growth,
-        "lag": _lag,
+        "append": _at(append.run, append.QUICK, append.FULL),
+        "turns": _at(turns.run, turns.QUICK, turns.FULL),
+        "rebuild": _at(rebuild.run, rebuild.QUICK, rebuild.FULL),
+        "replay": _at(replay.run, replay.QUICK, replay.FULL),
+        "growth": _at(growth.run, growth.QUICK, growth.FULL),
+        "lag": _at(lag.run, lag.QUICK, lag.FULL),
     }
 )
 

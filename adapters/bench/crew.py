@@ -71,12 +71,13 @@ class Crew:
         """
         assert len(jobs) == self._size, "a job for each process"
         for (_, pipe), job in zip(self._processes, jobs, strict=True):
-            pipe.send((task, job))
+            with contextlib.suppress(OSError):  # one that is gone does not answer, either
+                pipe.send((task, job))
         answers: list[tuple[bool, Any]] = []
         for _, pipe in self._processes:
             try:
                 answers.append(pipe.recv())
-            except EOFError:
+            except (EOFError, OSError):
                 self._gate.abort()
                 answers.append((False, "a process of the bench ended before its work was done"))
         failures = [why for is_done, why in answers if not is_done]

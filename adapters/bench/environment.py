@@ -13,6 +13,7 @@ from adapters.errors import StoreError
 from adapters.postgres.connection import connect
 from adapters.postgres.database import Database
 from adapters.postgres.errors import translated
+from adapters.system import cores
 
 DURABLE: Final = ("fsync", "synchronous_commit")
 _SERVER: Final = (
@@ -63,11 +64,3 @@ def describe(database: Database) -> dict[str, object]:
         "load_average": round(os.getloadavg()[0], 2),
         **server_settings(database),
     }
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1

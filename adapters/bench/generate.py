@@ -16,13 +16,13 @@ from psycopg import sql
 
 from adapters.bench.copies import GROUP, MICROSECONDS_PER_EVENT, Copier, Group
 from adapters.bench.crew import Crew
-from adapters.bench.environment import cores
 from adapters.bench.load import Gate
 from adapters.bench.scene import Pace
 from adapters.bench.template import make_template
 from adapters.postgres.connection import Connection, connect
 from adapters.postgres.database import Database
 from adapters.postgres.errors import translated
+from adapters.system import cores
 
 VARIANTS: Final = 4
 EVENTS_PER_RUN: Final = 200_000  # of one process, between two words about the progress

@@ -220,8 +220,11 @@ def _locks(opened: OpenDatabase) -> Iterator[Check]:
     if not sessions:
         yield Check("locks", OK, "nobody keeps anybody waiting")
     for session in sessions:
-        who = f"session {session.pid} ({session.application or 'unnamed'}, {session.state})"
-        waits = f", {count(session.waiting, 'session')} wait for it" if session.waiting else ""
-        open_for = f"has a transaction open for {duration(session.seconds)}"
+        who = ", ".join(filter(None, [session.application or "unnamed", session.state]))
+        does = []
+        if session.seconds is not None:
+            does.append(f"has a transaction open for {duration(session.seconds)}")
+        if session.waiting:
+            does.append(f"keeps {count(session.waiting, 'session')} waiting")
         advice = f"If it hangs: SELECT pg_terminate_backend({session.pid});"
-        yield Check("locks", NOTE, f"{who} {open_for}{waits}", advice)
+        yield Check("locks", NOTE, f"session {session.pid} ({who}) {' and '.join(does)}", advice)

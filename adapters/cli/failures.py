@@ -1,7 +1,8 @@
 """What a person, or a program, is told when a command fails; and the exit codes.
 
 0 done; 1 refused, or something bad was found; 2 not used as it should be; 130 stopped by Ctrl-C.
-With `--json` the error is `{"error": {"code", "message", "details"}}`, on stderr as well.
+With `--json` the error is `{"error": {"code", "message", "details"}}`, on stderr as well. What only
+needs a warning is `{"warning": …}` there, of the same form, on a line of its own before that.
 """
 
 from __future__ import annotations
@@ -63,10 +64,10 @@ class Failure:
         beginning = "" if self.exit_code == INTERRUPTED else "Error: "
         return printable(f"{beginning}{self.message}" + (f"\n{self.hint}" if self.hint else ""))
 
-    def for_programs(self) -> str:
+    def for_programs(self, kind: str = "error") -> str:
         details = {name: _plain(value) for name, value in self.details.items()}
         body = {"code": self.code, "message": self.message, "details": details}
-        return json.dumps({"error": body})
+        return json.dumps({kind: body})
 
 
 def describe(error: BaseException) -> Failure:

@@ -30,6 +30,6 @@ def caught_up(log: Turnlog) -> bool:
     except ReadModelError as error:
         if log not in _warned:
             _warned.add(log)
-            warn(error.message)
+            warn(error)
         return False
     return True

@@ -1,7 +1,12 @@
-"""Threads, turns and prompts as people name them: by the beginning of an id, or by a word."""
+"""Threads, turns and prompts as people name them: by the beginning of an id, or by a word.
+
+`key` is the id of a command that may be a retry: then what was named is what was meant the first
+time (L10), whatever has become of it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from adapters.cli.failures import UsageProblem
@@ -9,8 +14,10 @@ from adapters.cli.reads import caught_up
 from adapters.cli.words import listed, printable
 from domain.errors import PromptNotWaiting, Refused, ThreadNotFound, TurnNotFound
 from domain.events.approval import ApprovalResolved
+from domain.events.base import Event
 from domain.events.thread import ThreadCreated
 from domain.events.turn import TurnStarted
+from domain.ports import Recorded
 
 if TYPE_CHECKING:
     from adapters.composition import Turnlog
@@ -35,12 +42,19 @@ class AmbiguousId(Refused):
     """{text} could be {candidates}. Give more of it."""
 
 
-def find_thread(text: str, log: Turnlog) -> str:
+def find_thread(text: str, log: Turnlog, key: str | None = None) -> str:
     """The id of the thread that `text` names.
 
     `ThreadNotFound`, `AmbiguousId`, `UsageProblem` for what cannot be a thread's id.
     """
     _check("THREAD", text)
+    whole = _with_prefix("thr_", text)
+    for recorded in _recorded(key, log)[:1]:
+        thread_id = recorded.event.thread_id
+        if text == LAST or thread_id == whole:
+            return thread_id
+        if thread_id.startswith(whole) and not log.recorder.select_thread(whole, limit=1):
+            return thread_id
     if text == LAST:
         caught_up(log)
         rows = log.rows
@@ -48,15 +62,15 @@ def find_thread(text: str, log: Turnlog) -> str:
         if not latest:
             raise NoThreads
         return latest[0].thread_id
-    found = log.threads_beginning(_with_prefix("thr_", text), SHOWN_CANDIDATES + 1)
+    found = log.threads_beginning(whole, SHOWN_CANDIDATES + 1)
     if not found:
         raise ThreadNotFound(thread_id=text)
     return _only(text, found)
 
 
 def find_parent(text: str, log: Turnlog, key: str | None = None) -> str:
-    """The thread to fork. `key` is as in `find_turn`: the last thread may be the fork by now."""
-    for recorded in log.log.read_command(key) if key is not None else ():
+    """The thread to fork. The last thread may be the fork by now."""
+    for recorded in _recorded(key, log):
         if isinstance(recorded.event, ThreadCreated) and recorded.event.forked_from:
             parent = recorded.event.forked_from.thread_id
             if text == LAST or parent.startswith(_with_prefix("thr_", text)):
@@ -65,12 +79,9 @@ def find_parent(text: str, log: Turnlog, key: str | None = None) -> str:
 
 
 def find_turn(text: str | None, thread_id: str, log: Turnlog, key: str | None = None) -> str:
-    """The turn that is meant: the one named, or else the active one.
-
-    `key` is the id of a command that may be a retry: then it is the turn it was about then.
-    """
-    if text is None and key is not None:
-        for recorded in log.log.read_command(key):
+    """The turn that is meant: the one named, or else the active one."""
+    if text is None:
+        for recorded in _recorded(key, log):
             turn_id = getattr(recorded.event, "turn_id", None)
             if aim := turn_id or getattr(recorded.event, "target_turn_id", None):
                 return str(aim)
@@ -97,14 +108,10 @@ def find_past_turn(text: str, thread_id: str, log: Turnlog) -> str:
 
 
 def find_approval(text: str | None, thread_id: str, log: Turnlog, key: str | None = None) -> str:
-    """The approval that is meant: the open one named, or else the only one that is open.
-
-    `key` is the id of a command that may be a retry: then it is the one that was answered then.
-    """
-    if key is not None:
-        for recorded in log.log.read_command(key):
-            if isinstance(recorded.event, ApprovalResolved):
-                return recorded.event.approval_id
+    """The approval that is meant: the open one named, or else the only one that is open."""
+    for recorded in _recorded(key, log):
+        if isinstance(recorded.event, ApprovalResolved):
+            return recorded.event.approval_id
     turn = log.service.thread(thread_id).turn
     waiting = [approval.approval_id for approval in turn.open_approvals] if turn else []
     if text is None:
@@ -120,16 +127,13 @@ def find_approval(text: str | None, thread_id: str, log: Turnlog, key: str | Non
 
 
 def find_prompt(text: str, thread_id: str, log: Turnlog, key: str | None = None) -> str:
-    """The waiting prompt that is meant; one that does not wait (any more) by its whole id.
-
-    `key` is the id of a command that may be a retry: then it is the prompt it was about then.
-    """
+    """The waiting prompt that is meant; one that does not wait (any more) by its whole id."""
     _check("PROMPT", text)
     whole = _with_prefix("inp_", text)
-    for recorded in log.log.read_command(key) if key is not None else ():
-        input_id = getattr(recorded.event, "input_id", None)
-        if input_id is not None and input_id.startswith(whole):
-            return str(input_id)
+    for recorded in _recorded(key, log):
+        named = [i for i in _prompts_in(recorded.event) if i.startswith(whole)]
+        if named:
+            return _only(text, named)
     waiting = [prompt.input_id for prompt in log.service.thread(thread_id).inbox]
     found = [input_id for input_id in waiting if input_id.startswith(whole)]
     if found:
@@ -137,6 +141,18 @@ def find_prompt(text: str, thread_id: str, log: Turnlog, key: str | None = None)
     if not log.log.read_command(whole):
         raise PromptNotWaiting(input_id=text, state="not known in this thread")
     return whole
+
+
+def _recorded(key: str | None, log: Turnlog) -> Sequence[Recorded]:
+    """The command of that id; none if it was not recorded. What cannot be an id is not looked for:
+    it is refused where the command is sent."""
+    return log.log.read_command(key) if key is not None and key.isascii() else ()
+
+
+def _prompts_in(event: Event) -> list[str]:
+    """The prompts that the event names."""
+    named = {getattr(event, "input_id", None), *getattr(event, "input_ids", ())}
+    return sorted(input_id for input_id in named if input_id is not None)
 
 
 def _only(text: str, found: list[str]) -> str:

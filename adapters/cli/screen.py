@@ -11,12 +11,15 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Final
 
 import typer
 
-from adapters.cli.failures import OutputClosed, OutputFailed
+from adapters.cli.failures import OutputClosed, OutputFailed, describe
 from adapters.cli.words import printable
+from domain.errors import TurnlogError
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, OverflowMethod, RenderableType
@@ -27,6 +30,9 @@ _UNLIMITED_WIDTH: Final = 10_000
 
 GAP: Final = 2  # columns between two columns of a table
 LEAST_FLEXIBLE_WIDTH: Final = 8
+
+WARNS_PROGRAMS: Final = ContextVar("warns_programs", default=False)
+"""Whether the command was given `--json`: who finds something to warn of need not know."""
 
 STATE_STYLES: Final[Mapping[str, str]] = {
     "active": "cyan",
@@ -264,11 +270,15 @@ def cell(text: str) -> Text:
     return Text(one_line(text))
 
 
-def warn(message: str) -> None:
-    """A warning on stderr, for people and programs alike."""
+def warn(error: TurnlogError, beginning: str = "") -> None:
+    """An error that does not end the command, on stderr; with `--json` in the form of an error."""
+    failure = describe(error)
+    failure = replace(failure, message=f"{beginning} {failure.message}".strip())
+    for_people = f"Warning: {printable(failure.message)}"
+    text = failure.for_programs("warning") if WARNS_PROGRAMS.get() else for_people
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            sys.stderr.write(f"Warning: {printable(message)}\n")
+            sys.stderr.write(f"{text}\n")
 
 
 def abandon_output() -> None:

@@ -39,12 +39,14 @@ def session(screen: Screen) -> Iterator[Turnlog]:
 
 
 @contextlib.contextmanager
-def thread_session(screen: Screen, thread: str) -> Iterator[tuple[Turnlog, str]]:
+def thread_session(
+    screen: Screen, thread: str, key: str | None = None
+) -> Iterator[tuple[Turnlog, str]]:
     """The same, with the id of the thread that `thread` names; see `references.find_thread`."""
     from adapters.cli.references import find_thread
 
     with session(screen) as log:
-        yield log, find_thread(thread, log)
+        yield log, find_thread(thread, log, key)
 
 
 @contextlib.contextmanager

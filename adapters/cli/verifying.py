@@ -38,14 +38,12 @@ class Verdict:
         """Something wrong in the log."""
         self.findings.append(asdict(finding))
 
-    def add_table(
-        self, thread_id: str | None, what: str, seq: int | None = None, **more: object
-    ) -> None:
+    def add_table(self, thread_id: str | None, what: str, **more: object) -> None:
         """Something wrong in the read models."""
         found: dict[str, object] = {
             "kind": "read_model",
             "thread_id": thread_id,
-            "seq": seq,
+            "seq": None,
             "position": None,
             "what": what,
         }
@@ -95,7 +93,7 @@ def verify_threads(
     try:
         log.catch_up()
     except ReadModelsNewer as error:
-        warn(error.message)  # what they show is compared all the same
+        warn(error)  # what they show is compared all the same
     except ReadModelError as error:
         verdict.add_table(None, error.message)
     every = log.rows.thread_ids() if chosen is None else iter(dict.fromkeys(chosen))
@@ -123,7 +121,7 @@ def _snapshots(log: Turnlog) -> LoadSnapshot:
             return log.snapshots.load(thread_id) if is_allowed else None
         except StoreForbidden as error:
             is_allowed = False
-            warn(f"The snapshots are not verified. {error.message}")
+            warn(error, "The snapshots are not verified.")
             return None
 
     return load

@@ -20,9 +20,9 @@ SHORT_THREAD_CHARS: Final = len("thr_") + 12
 _BLANKS: Final = re.compile(r"\s+")
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
+def count(number: int, noun: str) -> str:
     """`1 event`, `1,234 events`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 def ago(then: datetime, now: datetime) -> str:

@@ -108,10 +108,10 @@ class Turns:
                 return event.input_id
         raise AssertionError("a submit admits")
 
-    def take_steer(self, input_id: str, *, note: str | None = None) -> None:
+    def take_steer(self, input_id: str) -> None:
         """The first pending steer enters the turn."""
         turn_id = self.active.turn_id
-        self.recording.do(lambda c, t: decide_take_first_steer(turn_id, input_id, c, t), note=note)
+        self.recording.do(lambda c, t: decide_take_first_steer(turn_id, input_id, c, t))
 
     def withdraw(self, input_id: str, *, inferred: bool = False, note: str | None = None) -> None:
         self.recording.do(
@@ -171,13 +171,11 @@ class Turns:
         *,
         result: Json | None = None,
         reason: str | None = None,
-        note: str | None = None,
     ) -> None:
         """An open item of the active turn ends."""
         turn_id = self.active.turn_id
         self.recording.do(
-            lambda c, t: decide_end_item(turn_id, item_id, end, content, result, reason, c, t),
-            note=note,
+            lambda c, t: decide_end_item(turn_id, item_id, end, content, result, reason, c, t)
         )
 
     def record_item(
@@ -187,13 +185,11 @@ class Turns:
         content: str | None,
         detail: Json | None = None,
         *,
-        by: Record | None = None,
         note: str | None = None,
     ) -> None:
         """An item that is over as soon as it is known."""
         turn_id = self.active.turn_id
         self.recording.do(
             lambda c, t: decide_record_item(turn_id, kind, summary, content, detail, c, t),
-            by=by,
             note=note,
         )

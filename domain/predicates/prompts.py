@@ -1,4 +1,4 @@
-"""Laws about prompts and the order they run in: L2, L3, L5, L6, L11 and L18."""
+"""Laws about prompts and the order they run in: L2, L3, L5, L6, L11, L17 and L18."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from domain import events, thread, turn
 from domain.events.approval import ApprovalEvent
-from domain.events.base import Event, ItemKind, Json, TurnEvent
+from domain.events.base import Event, ItemKind, Json, TurnEvent, Usage
 from domain.events.item import ItemEvent, ItemStarted
 from domain.events.prompt import PromptAdmitted, PromptEdited, PromptWithdrawn
 from domain.events.registry import ALL, BY_NAME
-from domain.events.upcasts import DOWNCASTS, UPCASTS, bring_to, newest_readable
+from domain.events.upcasts import DOWNCASTS, UPCASTS, CastFailed, NoCast, bring_to, newest_readable
 from domain.ports import Recorded
 from domain.thread import fold
 from tests.domain import snapshot
@@ -90,6 +90,18 @@ def test_a_body_of_another_shape_is_refused(field: str, value: object) -> None:
     body = {"thread_id": "t", "actor": "a", "command_id": "c", "at": START, field: value}
     with pytest.raises(ValidationError):
         BY_NAME["thread.archived"].model_validate(body)
+
+
+def test_usage_is_summed_kind_by_kind() -> None:
+    one, other = (
+        Usage(
+            input_tokens=n, cached_input_tokens=2 * n, output_tokens=3 * n, reasoning_tokens=4 * n
+        )
+        for n in (1, 10)
+    )
+    assert one.plus(other) == Usage(
+        input_tokens=11, cached_input_tokens=22, output_tokens=33, reasoning_tokens=44
+    )
 
 
 def test_item_kinds_are_those_of_the_contract() -> None:
@@ -229,15 +241,23 @@ def test_what_can_be_read_goes_as_far_as_the_downcasts_do(writes: int, reads: in
 
 @pytest.mark.parametrize(("version", "to"), [(1, 2), (2, 1)])
 def test_a_step_that_is_missing_is_an_error_that_names_it(version: int, to: int) -> None:
-    with pytest.raises(KeyError) as caught:
+    with pytest.raises(NoCast) as caught:
         bring_to(to, "x.said", {"v": version}, up={}, down={})
-    assert caught.value.args[0] == ("x.said", version)
+    assert caught.value.args == ("x.said", version)
 
 
 @pytest.mark.parametrize("version", ["1", None, 1.5, True])
 def test_a_version_that_is_no_number_is_an_error(version: str | float | None) -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(NoCast):
         bring_to(2, "x.said", {"v": version}, up=UP)
+
+
+@pytest.mark.parametrize("body", [{"v": 1}, {"v": 2}])
+def test_a_body_that_a_cast_can_do_nothing_with_is_no_missing_step(body: Json) -> None:
+    with pytest.raises(CastFailed) as caught:
+        bring_to(3, "x.said", body, up=UP)
+    assert caught.value.args == ("x.said", body["v"])
+    assert isinstance(caught.value.__cause__, KeyError)
 
 
 @pytest.mark.parametrize("cls", ALL)

@@ -17,11 +17,11 @@ from typing import Final
 
 from adapters.bench.crew import BenchFailed
 from adapters.bench.database import parts_of
-from adapters.bench.environment import cores
 from adapters.errors import EmbeddedError
 from adapters.postgres.connection import connect
 from adapters.postgres.database import Database
 from adapters.postgres.embedded_programs import find_programs
+from adapters.system import cores
 
 MISSING: Final = "pgbench is not installed on this machine"
 SPARE_CONNECTIONS: Final = 10

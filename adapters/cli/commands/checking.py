@@ -19,11 +19,11 @@ def verify(
     *,
     threads: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[THREAD]…", help="Only these; else all.", show_default=False),
+        typer.Argument(metavar="THREAD", help="Only these; else all.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check numbers, hash chains, laws and read models; say exactly where something is wrong.
+    """Check numbers, hash chains, laws, snapshots, read models; say exactly where they are wrong.
 
     Nothing is changed. Exit code 1 if anything is wrong.
     """

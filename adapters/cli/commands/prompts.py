@@ -51,7 +51,7 @@ def steer(
 
     screen = Screen(as_json=as_json)
     prompt = read_text(text, screen)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, input_id) as (log, thread_id):
         runs = None if no_run else load_engine(log, engine, script)
         turn_id = find_turn(turn, thread_id, log, input_id)
         outcome = log.service.steer(thread_id, turn_id, prompt, input_id=input_id, actor=actor)
@@ -63,7 +63,7 @@ def release(
     thread: ThreadRef,
     prompts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROMPT]…", help="Only these prompts; else all that are held."),
+        typer.Argument(metavar="PROMPT", help="Only these prompts; else all that are held."),
     ] = None,
     engine: EngineName = "scripted",
     script: ScriptFile = None,
@@ -78,9 +78,11 @@ def release(
     from adapters.cli.working import load_engine, work_and_report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, command_id) as (log, thread_id):
         runs = None if no_run else load_engine(log, engine, script)
-        chosen = [find_prompt(prompt, thread_id, log) for prompt in prompts] if prompts else None
+        chosen = None
+        if prompts:
+            chosen = [find_prompt(prompt, thread_id, log, command_id) for prompt in prompts]
         outcome = log.service.release(thread_id, chosen, actor=actor, command_id=command_id)
         work_and_report(log, outcome, runs, screen)
 
@@ -101,7 +103,7 @@ def withdraw(
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, command_id) as (log, thread_id):
         input_id = find_prompt(prompt, thread_id, log, command_id)
         outcome = log.service.withdraw(thread_id, input_id, actor=actor, command_id=command_id)
         report(outcome, screen)
@@ -130,7 +132,7 @@ def edit_last(
     screen = Screen(as_json=as_json)
     overrides = build_overrides(model=model, mode=mode, route=route)
     prompt = read_text(text, screen)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, input_id) as (log, thread_id):
         runs = None if no_run else load_engine(log, engine, script)
         outcome = log.service.edit_last_turn(
             thread_id, prompt, overrides=overrides, input_id=input_id, actor=actor

@@ -155,7 +155,7 @@ def _send(
             screen.say(f"Thread {outcome.thread_id} is there.")
         else:
             outcome = log.service.submit(
-                find_thread(sending.thread, log),
+                find_thread(sending.thread, log, sending.input_id),
                 sending.text,
                 delivery=delivery,
                 queued=queued,

@@ -90,9 +90,12 @@ def update(
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id):
-        before = log.service.thread(thread_id).settings
-        settings = _changed(before, model, mode, on_interrupt, steerable)
+    with thread_session(screen, thread, command_id) as (log, thread_id):
+        settings = None
+        # Only if asked for: what somebody else changes meanwhile is not to be changed back.
+        if (model, mode, on_interrupt, steerable) != (None, None, None, None):
+            before = log.service.thread(thread_id).settings
+            settings = _changed(before, model, mode, on_interrupt, steerable)
         outcome = log.service.update(
             thread_id, title=title, settings=settings, actor=actor, command_id=command_id
         )
@@ -113,7 +116,7 @@ def archive(
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, command_id) as (log, thread_id):
         outcome = log.service.archive(thread_id, actor=actor, command_id=command_id)
         if outcome.seq is not None:
             screen.say(f"Thread {thread_id} is archived. `turnlog unarchive` brings it back.")
@@ -132,7 +135,7 @@ def unarchive(
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, command_id) as (log, thread_id):
         outcome = log.service.unarchive(thread_id, actor=actor, command_id=command_id)
         if outcome.seq is not None:
             screen.say(f"Thread {thread_id} takes prompts again.")

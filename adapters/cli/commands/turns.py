@@ -24,7 +24,7 @@ def interrupt(
     thread: ThreadRef,
     turn: Annotated[
         str | None,
-        typer.Argument(metavar="[TURN]", help="The turn; else the active one.", show_default=False),
+        typer.Argument(metavar="TURN", help="The turn; else the active one.", show_default=False),
     ] = None,
     queued: Annotated[
         QueuedChoice | None,
@@ -47,7 +47,7 @@ def interrupt(
     from adapters.cli.working import load_engine, work_and_report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id), screen.enduring():
+    with thread_session(screen, thread, command_id) as (log, thread_id), screen.enduring():
         runs = None if no_run else load_engine(log, engine, script)
         turn_id = find_turn(turn, thread_id, log, command_id)
         outcome = log.service.interrupt(
@@ -62,7 +62,9 @@ def interrupt(
 def compact(
     *,
     thread: ThreadRef,
-    reason: Annotated[str | None, typer.Option("--reason", show_default=False)] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why, for the record.", show_default=False)
+    ] = None,
     engine: EngineName = "scripted",
     script: ScriptFile = None,
     no_run: NoRun = False,
@@ -75,7 +77,7 @@ def compact(
     from adapters.cli.working import load_engine, work_and_report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, command_id) as (log, thread_id):
         runs = None if no_run else load_engine(log, engine, script)
         outcome = log.service.compact(thread_id, reason, actor=actor, command_id=command_id)
         work_and_report(log, outcome, runs, screen)
@@ -97,7 +99,7 @@ def rollback(
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, command_id) as (log, thread_id):
         outcome = log.service.rollback(thread_id, turns, actor=actor, command_id=command_id)
         if outcome.seq is not None:
             screen.say(f"{count(turns, 'turn')} left the context; nothing was deleted.")
@@ -109,7 +111,7 @@ def run(
     thread: Annotated[
         str | None,
         typer.Argument(
-            metavar="[THREAD]",
+            metavar="THREAD",
             help="One thread; else every thread with a turn to run.",
             show_default=False,
         ),

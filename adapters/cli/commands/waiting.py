@@ -48,7 +48,7 @@ def edit(
     anew = build_overrides(model=model, mode=mode, route=route)
     overrides = anew if (model, mode, route) != (None, None, None) else None
     content = read_text(text, screen)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, command_id) as (log, thread_id):
         input_id = find_prompt(prompt, thread_id, log, command_id)
         outcome = log.service.edit(
             thread_id, input_id, content, overrides=overrides, actor=actor, command_id=command_id
@@ -79,7 +79,7 @@ def redeliver(
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, command_id) as (log, thread_id):
         input_id = find_prompt(prompt, thread_id, log, command_id)
         outcome = log.service.redeliver(
             thread_id, input_id, delivery, actor=actor, command_id=command_id
@@ -101,7 +101,7 @@ def move(
     other: Annotated[
         str | None,
         typer.Argument(
-            metavar="[OTHER]",
+            metavar="OTHER",
             help="Before or after which prompt: its id, or the beginning of it.",
             show_default=False,
         ),
@@ -116,9 +116,11 @@ def move(
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
-    with thread_session(screen, thread) as (log, thread_id):
+    with thread_session(screen, thread, command_id) as (log, thread_id):
         input_id = find_prompt(prompt, thread_id, log, command_id)
-        anchor_id = find_prompt(other, thread_id, log) if other is not None else None
+        anchor_id = None
+        if other is not None:
+            anchor_id = find_prompt(other, thread_id, log, command_id)
         outcome = log.service.move(
             thread_id, input_id, place, anchor_id, actor=actor, command_id=command_id
         )

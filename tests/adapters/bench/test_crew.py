@@ -47,6 +47,15 @@ def test_a_process_that_ends_before_its_work_is_done_is_an_error() -> None:
         crew.run(vanish, [1])
 
 
+def test_a_process_that_ended_before_it_was_given_work_is_an_error() -> None:
+    with Crew(1) as crew:
+        [(process, _)] = crew._processes
+        process.kill()
+        process.join()
+        with pytest.raises(BenchFailed, match="ended before its work was done"):
+            crew.run(vanish, [1])
+
+
 def test_what_a_call_raises_ends_the_measurement() -> None:
     def well() -> tuple[str, int]:
         return "append", 1

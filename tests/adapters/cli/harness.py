@@ -43,6 +43,13 @@ class Ran:
         assert error.keys() == {"code", "message", "details"}
         return error
 
+    @property
+    def warning(self) -> dict[str, Any]:
+        """The same of a warning."""
+        warning: dict[str, Any] = json.loads(self.err)["warning"]
+        assert warning.keys() == {"code", "message", "details"}
+        return warning
+
     def ok(self) -> Ran:
         """This, if it went well."""
         assert self.code == 0, f"exit code {self.code}\n{self.out}\n{self.err}"

@@ -127,3 +127,61 @@ def test_a_retry_finds_what_it_was_about_when_that_has_moved_on(cli: Cli, busy: 
     title = str(cli.document("show", first)["thread"]["title"])
     assert "\n" not in title
     assert len(title) <= 280
+
+
+def test_a_retry_of_a_move_or_a_release_finds_the_prompts_it_was_about(cli: Cli, busy: str) -> None:
+    b, c = queue(cli, busy, "Second"), queue(cli, busy, "Third")
+    move = ("move", busy, c[:-1], "before", b[:-1], "--command-id", "cmd_move")
+    release = ("release", busy, c[:-1], "--no-run", "--command-id", "cmd_release")
+    cli(*move).ok()
+    cli("interrupt", busy, "--queued", "hold", "--no-run").ok()
+    cli(*release).ok()
+    cli("interrupt", busy, "--queued", "discard", "--no-run").ok()
+    assert inbox(cli, busy) == []
+    for retry in (move, release):
+        assert "done before" in cli(*retry).ok().out
+
+
+def test_a_retry_finds_the_thread_that_was_the_last_one_then(cli: Cli, busy: str) -> None:
+    retries = [
+        ("update", "last", "--title", "Another", "--command-id", "cmd_update"),
+        ("submit", "last", "More", "--delivery", "queue", "--no-run", "--input-id", "inp_more"),
+        ("interrupt", "last", "--no-run", "--command-id", "cmd_interrupt"),
+    ]
+    for first in retries:
+        cli(*first).ok()
+    new_thread(cli)
+    for retry in retries:
+        assert cli.document(*retry)["outcome"]["thread_id"] == busy
+    cli("create", "--id", busy[:-1]).ok()
+    other = cli("update", busy[:-1], "--title", "Another", "--command-id", "cmd_update", "--json")
+    assert other.error["code"] == "command_conflict"  # for that is a thread of its own
+
+
+def test_a_new_title_leaves_the_settings_to_others(cli: Cli, busy: str) -> None:
+    """Also when it is sent again: it says nothing about them."""
+    retitle = ("update", busy, "--title", "Another", "--command-id", "cmd_update")
+    cli(*retitle).ok()
+    cli("update", busy, "--model", "large").ok()
+    assert "done before" in cli(*retitle).ok().out
+    thread = cli.document("show", busy)["thread"]
+    assert (thread["title"], thread["settings"]["options"]["model"]) == ("Another", "large")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("interrupt", "--no-run"),
+        ("withdraw", "inp_a"),
+        ("fork",),
+        ("update", "--title", "T"),
+    ],
+)
+def test_an_id_of_a_retry_that_is_none_is_refused_in_a_sentence(
+    cli: Cli, busy: str, command: tuple[str, ...]
+) -> None:
+    queue(cli, busy, "Second")
+    cli("submit", busy, "A", "--delivery", "queue", "--no-run", "--input-id", "inp_a").ok()
+    name, *options = command
+    ran = cli(name, busy, *options, "--command-id", "cmd_\udcff", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "invalid_argument")

@@ -105,7 +105,10 @@ def test_who_may_not_read_snapshots_verifies_the_rest(
     monkeypatch.setattr(PostgresSnapshots, "load", refuse)
     ran = cli("verify").ok()
     assert "Clean: 18 events of 2 threads" in ran.out
-    assert ran.err.count("The snapshots are not verified") == 1
+    assert ran.err.count("Warning: The snapshots are not verified. The database role") == 1
+    warning = cli("verify", "--json").ok().warning
+    assert warning["code"] == "store_forbidden"
+    assert warning["message"].startswith("The snapshots are not verified. The database role")
 
 
 def test_a_changed_row_is_found_and_mended_by_a_rebuild(

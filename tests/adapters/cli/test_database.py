@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import pytest
@@ -13,6 +14,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.migrate import revisions
 from tests.adapters.cli.harness import Cli, new_thread
 from tests.adapters.postgres.test_batches import wait_for_a_lock
+from tests.fixtures.patience import PATIENCE
 
 
 @pytest.fixture
@@ -164,7 +166,25 @@ class TestDoctor:
                 process.kill()
                 process.communicate()
         assert f"session {pid} (turnlog" in out
-        assert "1 session wait for it" in out
+        assert "has a transaction open for" in out
+        assert "keeps 1 session waiting" in out
+
+    def test_who_keeps_others_waiting_without_a_transaction(
+        self, cli: Cli, database: Database
+    ) -> None:
+        """As it looks, too, if the session is another role's."""
+        lock = "SELECT pg_advisory_lock(1)"
+        with connect(database) as holder, connect(database) as waiter, ThreadPoolExecutor(1) as one:
+            pid = holder.info.backend_pid
+            holder.execute(lock)
+            waiting = one.submit(waiter.execute, lock)
+            try:
+                wait_for_a_lock(holder)
+                out = cli("doctor").out
+            finally:
+                holder.execute("SELECT pg_advisory_unlock_all()")
+                waiting.result(PATIENCE)
+        assert f"session {pid} (turnlog, idle) keeps 1 session waiting" in out
 
     def test_another_package_of_our_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
         foreign = ModuleType("domain")

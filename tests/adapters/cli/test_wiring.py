@@ -84,6 +84,10 @@ def test_read_models_of_another_version_are_said_to_be_outdated(cli: Cli) -> Non
     assert "Warning: " in ran.err
     assert "turnlog rebuild" in ran.err
     assert "There are no threads" in ran.out
+    ran = cli("threads", "--json").ok()
+    assert ran.json["threads"] == []
+    assert ran.warning["code"] == "read_models_outdated"
+    assert "turnlog rebuild" in ran.warning["message"]
     cli("rebuild").ok()
     assert "Warning" not in cli("threads").ok().err
 
