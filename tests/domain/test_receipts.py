@@ -40,6 +40,7 @@ from tests.domain.steps import (
     update,
     withdraw,
 )
+from tests.domain.test_item_receipts import begin_item, close_item, note_item
 from tests.domain.world import THREAD, World
 
 HELD = given(submit("A"), queue("B"), queue("C"), interrupt("A", "hold"), stop("A"))
@@ -65,6 +66,14 @@ RETRIES: dict[str, tuple[Given, Step, tuple[Step, ...]]] = {
     "redeliver": (given(submit("A"), queue("B")), redeliver("B", "steer"), (fail("A"),)),
     "redeliver back": (given(submit("A"), steer("S")), redeliver("S", "queue"), (fail("A"),)),
     "move": (HELD, move("C", "before", "B"), (withdraw("B"), release())),
+    "take_steers": (
+        given(submit("A"), steer("S")),
+        lambda world: world.service.take_steers(THREAD, world.turn("A"), command_id="cmd_1"),
+        (steer("T"), fail("A")),
+    ),
+    "start_item": (given(submit("A")), begin_item({"q": 1}), (complete("A"),)),
+    "end_item": (given(submit("A"), begin_item()), close_item("found"), (complete("A"),)),
+    "record_item": (given(submit("A")), note_item("hello"), (complete("A"), submit("B"))),
     "request_approval": (given(submit("A")), ask("A"), (answer(), complete("A"))),
     "resolve_approval": (given(submit("A"), ask("A")), answer(), (complete("A"),)),
     "compact": (given(), compact(), (complete("compaction"), submit("A"))),

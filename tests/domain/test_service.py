@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import pytest
 from hypothesis import given as for_all
 
-from domain.errors import ThreadContended, TurnNotActive
+from domain.errors import InvalidArgument, ThreadContended, TurnNotActive
 from domain.execution import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MAX_ATTEMPTS
 from domain.outcome import outcome_of
+from domain.ports import Fence, Lease, Recorded, Uncommitted
+from domain.service import ThreadService
 from domain.thread import Thread
 from tests.domain.given import check, given, runs
 from tests.domain.steps import (
@@ -19,6 +22,7 @@ from tests.domain.steps import (
     queue,
     release,
     start_item,
+    steer,
     stop,
     submit,
     take_steers,
@@ -105,6 +109,59 @@ def test_those_who_meet_again_and_again_wait_a_little_longer_each_time_but_never
     ]
     assert all(0 <= pause < bound for pause, bound in zip(pauses, bounds, strict=True))
     assert len(set(pauses)) > MAX_ATTEMPTS // 2  # at random: two who meet do not meet again
+
+
+def test_a_conflict_that_does_not_come_again_costs_no_time() -> None:
+    world = given().world()
+    pauses: list[float] = []
+    world.service._execution._pause = pauses.append
+    world.log.before_append = lambda: update("T")(world)
+    submit("A")(world)
+    assert pauses == []
+
+
+WORKERS_WRITE: dict[str, Callable[[ThreadService, str, Lease | None], object]] = {
+    "take steers": lambda s, turn, lease: s.take_steers(THREAD, turn, lease=lease),
+    "begin an item": lambda s, turn, lease: s.start_item(THREAD, turn, "status", "s", lease=lease),
+    "record an item": lambda s, turn, lease: s.record_item(
+        THREAD, turn, "status", "s", text="t", lease=lease
+    ),
+    "ask": lambda s, turn, lease: s.request_approval(THREAD, turn, "may I?", lease=lease),
+    "finish": lambda s, turn, lease: s.finish(THREAD, turn, "failed", lease=lease),
+    "could not start": lambda s, turn, lease: s.start_failed(THREAD, turn, "e", lease=lease),
+    "recover": lambda s, turn, lease: s.recover(THREAD, turn, lease=lease),
+}
+
+
+@pytest.mark.parametrize("what", WORKERS_WRITE)
+def test_what_a_worker_writes_names_its_lease(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for token in (None, 7):
+        world = given(submit("A"), steer("B")).world()
+        turn, fences = world.turn("A"), list[Fence | None]()
+        append = world.log.append
+
+        def spy(
+            entries: Sequence[Uncommitted], *, expected_seq: int, fence: Fence | None = None
+        ) -> tuple[Recorded, ...]:
+            fences.append(fence)  # noqa: B023, it is called at once
+            return append(entries, expected_seq=expected_seq)  # noqa: B023
+
+        monkeypatch.setattr(world.log, "append", spy)
+        lease = Lease(turn, THREAD, "holder", token, 9.0) if token else None
+        WORKERS_WRITE[what](world.service, turn, lease)
+        assert fences == [Fence(turn, token)]
+        submit("C", "queue")(world)
+        assert fences[1:] == [None]
+
+
+@pytest.mark.parametrize("what", WORKERS_WRITE)
+def test_the_lease_of_another_turn_is_none(what: str) -> None:
+    world = given(submit("A"), steer("B")).world()
+    lease = Lease("turn_9", THREAD, "holder", 7, 9.0)
+    with pytest.raises(
+        InvalidArgument, match=r"^The lease is not valid: it is that of turn turn_9"
+    ):
+        WORKERS_WRITE[what](world.service, world.turn("A"), lease)
 
 
 class CountedThreads(TinyThreads):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 
@@ -13,6 +14,7 @@ from domain.errors import (
     ThreadBusy,
     TurnNotSteerable,
 )
+from domain.events.prompt import PromptAdmitted, PromptOrigin
 from domain.options import ThreadSettings
 from tests.domain.given import Given, Row, given, runs
 from tests.domain.steps import (
@@ -27,6 +29,7 @@ from tests.domain.steps import (
     stop,
     submit,
 )
+from tests.domain.world import THREAD
 
 DEAF = ThreadSettings(steerable=False)
 HELD = given(submit("A"), queue("B"), queue("C"), interrupt("A", "hold"), stop("A"))
@@ -188,6 +191,15 @@ def test_an_input_id_of_another_shape_is_refused(input_id: str) -> None:
     given().when(lambda world: world.service.submit("thr_1", "A", input_id=input_id)).refused(
         InvalidArgument
     )
+
+
+@pytest.mark.parametrize("origin", get_args(PromptOrigin))
+def test_a_prompt_keeps_who_wrote_it(origin: PromptOrigin) -> None:
+    world = given().world()
+    world.service.submit(THREAD, "A", input_id="inp_A", origin=origin)
+    world.service.steer(THREAD, world.turn("A"), "B", input_id="inp_B", origin=origin)
+    found = [e.event for e in world.history() if isinstance(e.event, PromptAdmitted)]
+    assert [event.origin for event in found] == [origin, origin]
 
 
 def test_the_outcome_of_a_prompt_that_runs_names_its_turn() -> None:

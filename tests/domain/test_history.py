@@ -1,0 +1,32 @@
+"""Decisions that only imports need; tests/adapters/importers has what importers make of them."""
+
+from __future__ import annotations
+
+from domain import ids
+from domain.command import Command
+from domain.decide.history import decide_take_first_steer, decide_unprompted_turn
+from domain.events.turn import TurnStarted, TurnSteered
+from tests.domain.given import given
+from tests.domain.steps import steer, submit
+from tests.fixtures.clock import START
+
+COMMAND = Command("cmd_1", "importer", START, bytes(16))
+
+
+def test_an_unprompted_turn_has_an_id_like_any_other() -> None:
+    (started,) = decide_unprompted_turn("s", COMMAND, given().world().state())
+    assert isinstance(started, TurnStarted)
+    assert ids.check("turn", started.turn_id) == started.turn_id
+
+
+def test_of_several_steers_the_first_enters_and_its_text_is_what_the_model_sees() -> None:
+    world = given(submit("A"), steer("S", text="first"), steer("T", text="second")).world()
+    turn = world.turn("A")
+    events = decide_take_first_steer(turn, "inp_S", COMMAND, world.state())
+    assert [event.name for event in events] == [
+        *("prompt.promoted", "turn.steered", "item.started", "item.completed")
+    ]
+    steered, started, completed = events[1:]
+    assert isinstance(steered, TurnSteered)
+    assert getattr(completed, "text", None) == "first"
+    assert (steered.input_id, getattr(started, "input_id", None)) == ("inp_S", "inp_S")
