@@ -81,11 +81,16 @@ JSON_VALUES: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(JSON_TEXTS, inner, max_size=3),
     max_leaves=8,
 )
-SETTINGS: Final = st.builds(
-    ThreadSettings,
-    options=st.builds(TurnOptions, model=st.sampled_from([None, "m1", "m2"])),
-    queue_on_interrupt=st.sampled_from(get_args(QueuePolicy)),
-    steerable=st.sampled_from([True, True, False]),
+# One choice, not three: they are drawn for every move.
+SETTINGS: Final = st.sampled_from(
+    [
+        ThreadSettings(
+            options=TurnOptions(model=model), queue_on_interrupt=queued, steerable=steerable
+        )
+        for steerable in (True, True, False)
+        for model in (None, "m1", "m2")
+        for queued in get_args(QueuePolicy)
+    ]
 )
 
 
@@ -143,8 +148,10 @@ def aim(move: Move, thread: Thread, number: int) -> Call:
 
 def play(service: ThreadService, call: Call) -> Outcome | Refused:
     """What the service answers. Any error but a refusal comes through."""
+    # A start makes a thread of its own.
+    thread = {} if call.method == "start" else {"thread_id": call.thread_id}
     try:
-        outcome = getattr(service, call.method)(call.thread_id, **call.arguments)
+        outcome = getattr(service, call.method)(**thread, **call.arguments)
     except Refused as refusal:
         return refusal
     assert isinstance(outcome, Outcome)

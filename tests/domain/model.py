@@ -52,6 +52,7 @@ class Model:
     policy: str = "hold"
     steerable: bool = True
     model: str | None = None
+    exists: bool = True
     archived: bool = False
     inbox: list[Waiting] = field(default_factory=list)
     slot: Running | None = None
@@ -61,6 +62,8 @@ class Model:
 
     def do(self, call: Call) -> Refusal:
         """The effects of a new command, or the refusal it must get (and then nothing changed)."""
+        if not self.exists and call.method not in ("create", "start"):
+            return errors.ThreadNotFound
         handler = getattr(self, f"_{call.method}")
         refusal: Refusal = handler(**call.arguments)
         return refusal
@@ -72,6 +75,22 @@ class Model:
             for prompt in self.inbox
             if prompt.state == "pending" and delivery in (None, prompt.delivery)
         ]
+
+    # ── The thread itself ────────────────────────────────────────────────────────────────────────
+
+    def _create(self, **_: object) -> Refusal:
+        if self.exists:
+            return errors.ThreadExists
+        self.exists = True
+        return None
+
+    def _start(self, text: str, input_id: str, **_: object) -> Refusal:
+        if not text.strip():
+            return errors.PromptRequired
+        if not self.exists:  # else it makes another one
+            self.exists = True
+            self._open(input_id)
+        return None
 
     # ── Prompts ──────────────────────────────────────────────────────────────────────────────────
 
@@ -106,7 +125,7 @@ class Model:
         self.inbox.append(Waiting(input_id, storable(text), "steer"))
         return None
 
-    def _take_steers(self, turn_id: str) -> Refusal:
+    def _take_steers(self, turn_id: str, **_: object) -> Refusal:
         self.delivered = []
         if self.slot is None or self.slot.turn_id != turn_id:
             return errors.TurnNotActive
@@ -238,7 +257,7 @@ class Model:
     def _start_failed(self, turn_id: str, **_: object) -> Refusal:
         return self._finish(turn_id, "failed")
 
-    def _recover(self, turn_id: str) -> Refusal:
+    def _recover(self, turn_id: str, **_: object) -> Refusal:
         return self._finish(turn_id, "interrupted")
 
     def _compact(self, **_: object) -> Refusal:

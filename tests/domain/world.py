@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
+from domain.errors import LeaseLost
 from domain.events.base import Event
 from domain.execution import Execution, number
 from domain.options import Routing, ThreadSettings
@@ -25,13 +26,14 @@ class TinyLog:
 
     `before_append` runs once, just before the next append is judged: what another writer does in
     that moment. `receipts_first` says which of two reasons to refuse is found first; a caller must
-    get the same answer either way.
+    get the same answer either way. `leases` are the tokens of the leases that run, by turn.
     """
 
     def __init__(self, *, receipts_first: bool = True) -> None:
         self.entries: list[Recorded] = []
         self.appends = 0
         self.before_append: Callable[[], object] | None = None
+        self.leases: dict[str, int] = {}
         self._receipts_first = receipts_first
         self._threads: defaultdict[str, list[Recorded]] = defaultdict(list)
         self._commands: defaultdict[str, list[Recorded]] = defaultdict(list)
@@ -44,13 +46,14 @@ class TinyLog:
         expected_seq: int,
         fence: Fence | None = None,
     ) -> tuple[Recorded, ...]:
-        """Nobody takes leases here, so a `fence` keeps nobody out."""
         if self.before_append is not None:
             meanwhile, self.before_append = self.before_append, None
             meanwhile()
         checks = [self._refuse_repeated, self._refuse_stale]
         for check in checks if self._receipts_first else reversed(checks):
             check(entries[0].event, expected_seq)
+        if fence is not None and fence.token != self.leases.get(fence.turn_id):
+            raise LeaseLost(turn_id=fence.turn_id, why="another has its lease")
         return self._write(entries)
 
     def read_thread(
@@ -73,7 +76,7 @@ class TinyLog:
         assert len({entry.event.thread_id for entry in entries}) == 1, "one thread an append"
         for event, version in ((entry.event, entry.version) for entry in entries):
             self._versions[event.stream_id] += 1
-            assert version == self._versions[event.stream_id], f"{event.name} {version}"
+            assert version == self._versions[event.stream_id], f"L13: {event.name} {version}"
             thread, position = self._threads[event.thread_id], len(self.entries) + 1
             recorded = Recorded(position, len(thread) + 1, version, START, b"", event)
             for into in (self.entries, thread, self._commands[event.command_id]):

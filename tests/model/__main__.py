@@ -6,29 +6,56 @@ import os
 import sys
 import time
 
-from tests.model.explorer import Count, explore
+from tests.model.actors import ROWS
+from tests.model.explorer import Count, Report, explore
 from tests.model.schedule import told
-from tests.model.scopes import DAILY, SCOPES
+from tests.model.scopes import AT_LEAST, DAILY, SCOPES
 
 
 def main(names: list[str]) -> int:
-    """Explores those scopes (`daily`: those of CI), or all; 1 if a law breaks."""
+    """Explores those scopes (`daily`: those of CI), or all. The last line is the verdict; 1 if a
+    law breaks, or if fewer states were seen than are promised."""
     chosen = DAILY if names == ["daily"] else [SCOPES[name] for name in names or SCOPES]
-    total, began = Count(), time.monotonic()
+    due = AT_LEAST["daily" if names == ["daily"] else ""] if names in ([], ["daily"]) else 0
+    began = time.monotonic()
+    reports: list[Report] = []
     for scope in chosen:
         report = explore(scope, processes=os.cpu_count() or 1, progress=_show)
-        sys.stdout.write(f"{report}\n")
-        sys.stdout.flush()
+        reports.append(report)
+        _say(str(report))
         if report.breach:
-            sys.stdout.write(told(scope, report.breach) + "\n")
+            again = f"python -m tests.model '{scope.name}'"
+            _say(f"{told(scope, report.breach)}\nFAIL  A law is broken. To see it again: {again}")
             return 1
-        total += report.count
-    seconds = time.monotonic() - began
-    sys.stdout.write(
-        f"No law is broken in {total.states:,} states of the world, by {total.moves:,} steps"
-        f" between them. {seconds:.0f} s, {total.cpu:.0f} s of CPU.\n"
+    return _verdict(reports, due, time.monotonic() - began)
+
+
+def _verdict(reports: list[Report], due: int, seconds: float) -> int:
+    total = sum((report.count for report in reports), Count())
+    memory = max(report.count.memory for report in reports) / 1e6
+    seen = (
+        f"{total.states:,} states of the world, distinct within each of {len(reports)} scopes, and"
+        f" all {total.moves + total.quiet:,} steps between them; {seconds:.0f} s"
+        f" ({total.cpu:.0f} s of CPU, {memory:,.0f} MB)."
     )
+    if due and (idle := _idle(reports)):
+        _say(f"FAIL  No law is broken, but these commands never took effect: {', '.join(idle)}")
+        return 1
+    if total.states < due:
+        _say(f"FAIL  No law is broken, but at least {due:,} states are to be seen: {seen}")
+        return 1
+    _say(f"PASS  No law is broken: {seen}")
     return 0
+
+
+def _idle(reports: list[Report]) -> list[str]:
+    did = frozenset[int]().union(*(report.effective for report in reports))
+    return [row.says for number, row in enumerate(ROWS) if number not in did]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _show(depth: int, count: Count, seconds: float) -> None:

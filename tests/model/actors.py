@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Final, Literal, get_args
 
 from domain.inbox import held
-from domain.options import ThreadSettings
+from domain.options import QueuePolicy, ThreadSettings
 from domain.service import ThreadService
 from domain.thread import Thread
 
@@ -51,6 +51,7 @@ _ARGUMENTS: Final = {
 }
 # Methods that bring something of their own, by whose id they are retried.
 _OWN: Final = {
+    "start": "input_id",
     "submit": "input_id",
     "steer": "input_id",
     "edit_last_turn": "input_id",
@@ -60,7 +61,11 @@ _OWN: Final = {
 
 @dataclass(frozen=True)
 class Row:
-    """One command as an actor may give it. `spends` is the budget its effect takes from."""
+    """One command as an actor may give it, told in the words of the command table.
+
+    `says` has places for what it brings (`own`) and for its aims; `spends` is the budget its effect
+    takes from. One that `begins` makes the thread, and is given while there is none.
+    """
 
     who: Who
     says: str
@@ -68,6 +73,7 @@ class Row:
     aims: Mapping[str, str] = field(default_factory=dict)
     spends: Budget | None = None
     fixed: Mapping[str, object] = field(default_factory=dict)
+    begins: bool = False
 
     @cached_property
     def brings(self) -> str | None:
@@ -90,6 +96,11 @@ class Row:
         """Whether the turn it names is over after it."""
         return self.method in {"finish", "start_failed", "recover"}
 
+    @cached_property
+    def frees(self) -> bool:
+        """Whether it ends the turn whatever may wait: so nobody may be refused it."""
+        return self.ends and self.fixed.get("status") != "completed"
+
 
 def _client(
     says: str, method: str, aim: str = "", spends: Budget | None = None, **fixed: object
@@ -105,42 +116,54 @@ def _worker(
 
 
 ROWS: Final[tuple[Row, ...]] = (
+    # With a title, as else a started thread has its prompt's text for one.
+    Row("client", "create()", "create", fixed={"title": "A thread"}, begins=True),
+    Row("client", "start({own})", "start", {}, "prompts", {"title": "A thread"}, begins=True),
+    _client("submit({own})", "submit", "", "prompts", delivery=None, queued=None),
     *(
-        _client(
-            f"submit {how or 'as it comes'}", "submit", "", "prompts", delivery=how, queued=None
-        )
-        for how in (None, "queue", "steer")
+        _client(f"submit({{own}}, {how})", "submit", "", "prompts", delivery=how, queued=None)
+        for how in ("queue", "steer")
     ),
     *(
         _client(
-            f"submit interrupt {how}", "submit", "", "prompts", delivery="interrupt", queued=how
+            f"submit({{own}}, interrupt, {how})",
+            "submit",
+            "",
+            "prompts",
+            delivery="interrupt",
+            queued=how,
         )
-        for how in ("hold", "continue", "discard")
+        for how in get_args(QueuePolicy)
     ),
-    _client("steer", "steer", "active", "prompts"),
+    _client("steer({turn_id}, {own})", "steer", "active", "prompts"),
     *(
-        _client(f"interrupt {how or 'as set'}", "interrupt", "active", queued=how)
-        for how in ("hold", "continue", "discard", None)
+        _client(f"interrupt({{turn_id}}, {how})", "interrupt", "active", queued=how)
+        for how in get_args(QueuePolicy)
     ),
-    _client("release all", "release", input_ids=None),
-    _client("release", "release", "held"),
-    _client("withdraw", "withdraw", "waiting"),
-    _client("edit", "edit", "waiting", "changes", text="{input_id} again"),
-    _client("redeliver steer", "redeliver", "waiting", "changes", delivery="steer"),
-    _client("redeliver queue", "redeliver", "waiting", "changes", delivery="queue"),
-    _client("move first", "move", "waiting", "changes", place="first", anchor_id=None),
-    _client("move last", "move", "waiting", "changes", place="last", anchor_id=None),
-    _client("compact", "compact", "", "compactions"),
-    _client("rollback 1", "rollback", "", "rewinds", turns=1),
-    _client("rollback 2", "rollback", "", "rewinds", turns=2),
-    _client("edit_last_turn", "edit_last_turn", "", "prompts"),
-    _client("archive", "archive", "", "changes"),
-    _client("unarchive", "unarchive"),
-    _client("no more steers", "update", "", "changes", settings=ThreadSettings(steerable=False)),
+    _client("interrupt({turn_id})", "interrupt", "active", queued=None),
+    _client("release(all)", "release", input_ids=None),
+    _client("release({input_ids})", "release", "held"),
+    _client("withdraw({input_id})", "withdraw", "waiting"),
+    _client("edit({input_id})", "edit", "waiting", "changes", text="{input_id} again"),
+    *(
+        _client(f"redeliver({{input_id}}, {how})", "redeliver", "waiting", "changes", delivery=how)
+        for how in ("steer", "queue")
+    ),
+    *(
+        _client(
+            f"move({{input_id}}, {where})",
+            "move",
+            "waiting",
+            "changes",
+            place=where,
+            anchor_id=None,
+        )
+        for where in ("first", "last")
+    ),
     *(
         Row(
             "client",
-            f"move {where}",
+            f"move({{input_id}}, {where} {{anchor_id}})",
             "move",
             {"input_id": "waiting", "anchor_id": "waiting"},
             "changes",
@@ -148,17 +171,55 @@ ROWS: Final[tuple[Row, ...]] = (
         )
         for where in ("before", "after")
     ),
-    _client("approve", "resolve_approval", "open approval", decision="approved"),
-    _client("deny", "resolve_approval", "open approval", decision="denied"),
-    _worker("take_steers", "take_steers"),
-    _worker("start_item", "start_item", "", "items", kind="tool_call", summary="ls"),
-    _worker("end_item completed", "end_item", "open item", end="completed"),
-    _worker("end_item failed", "end_item", "open item", end="failed"),
-    _worker("request_approval", "request_approval", "", "approvals", summary="?", item_id=None),
-    _worker("request_approval for", "request_approval", "open item", "approvals", summary="?"),
-    _worker("finish completed", "finish", status="completed"),
-    _worker("finish failed", "finish", "", "failures", status="failed", error="broken"),
-    _worker("finish interrupted", "finish", status="interrupted"),
-    _worker("start_failed", "start_failed", "", "failures", error="no engine"),
-    Row("another process", "recover", "recover", {"turn_id": "active"}),
+    _client("compact()", "compact", "", "compactions"),
+    _client("rollback(1 turn)", "rollback", "", "rewinds", turns=1),
+    _client("rollback(2 turns)", "rollback", "", "rewinds", turns=2),
+    _client("edit_last_turn({own})", "edit_last_turn", "", "prompts"),
+    _client("archive()", "archive", "", "changes"),
+    _client("unarchive()", "unarchive"),
+    _client("update(no steers)", "update", "", "changes", settings=ThreadSettings(steerable=False)),
+    *(
+        _client(
+            f"resolve_approval({{approval_id}}, {how})",
+            "resolve_approval",
+            "open approval",
+            decision=how,
+        )
+        for how in ("approved", "denied")
+    ),
+    _worker("take_steers({turn_id})", "take_steers"),
+    _worker(
+        "start_item({turn_id}, tool_call)",
+        "start_item",
+        "",
+        "items",
+        kind="tool_call",
+        summary="ls",
+    ),
+    *(
+        _worker(f"end_item({{turn_id}}, {{item_id}}, {end})", "end_item", "open item", end=end)
+        for end in ("completed", "failed")
+    ),
+    # No budget: what it leaves is the thread as it was.
+    _worker("record_item({turn_id}, status)", "record_item", kind="status", summary="busy"),
+    _worker(
+        "request_approval({turn_id}, {own})",
+        "request_approval",
+        "",
+        "approvals",
+        summary="?",
+        item_id=None,
+    ),
+    _worker(
+        "request_approval({turn_id}, {own}, for {item_id})",
+        "request_approval",
+        "open item",
+        "approvals",
+        summary="?",
+    ),
+    _worker("finish({turn_id}, completed)", "finish", status="completed"),
+    _worker("finish({turn_id}, failed)", "finish", "", "failures", status="failed", error="broken"),
+    _worker("finish({turn_id}, interrupted)", "finish", status="interrupted"),
+    _worker("start_failed({turn_id})", "start_failed", "", "failures", error="no engine"),
+    Row("another process", "recover({turn_id})", "recover", {"turn_id": "active"}),
 )

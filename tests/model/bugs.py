@@ -1,42 +1,45 @@
-"""Mistakes in the domain, one for each law, made on purpose: who explores must find them.
+"""Mistakes in the domain, one or more for each law, made on purpose.
+
+Who looks for mistakes must find each of them: the explorer (`test_breakers.py`) by its shortest
+schedule, and Hypothesis (`tests/domain/test_machine_can_fail.py`) among its first random ones.
 
 Each is a function of `domain/` replaced by one that is wrong in one place. Whoever imported the
-function gets the wrong one, too.
+function gets the wrong one, too. Mistakes of a store are made in its own tests: which append may
+pass (L1, L13, L14) in `tests/contracts`, what the read models show (L12) in `tests/projections`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from unittest import mock
 
 from domain import inbox as inboxes
-from domain.command import Command
+from domain.decide.approvals import cancel_approvals_of
 from domain.decide.finish import _close_items, decide_finish
+from domain.decide.fork import _closing
 from domain.decide.interrupt import _claims, decide_interrupt, request_interrupt
+from domain.decide.move import _index
 from domain.decide.promote import drain, user_message
 from domain.decide.queue import decide_withdraw
+from domain.decide.redeliver import _aim
 from domain.decide.steering import decide_take_steers
 from domain.decide.submit import decide_submit
-from domain.errors import ThreadBusy
-from domain.events.base import Event
+from domain.events.approval import ApprovalCancelled
 from domain.events.item import ItemCompleted
-from domain.events.prompt import PromptAdmitted, PromptWithdrawn, QueueHeld, QueueReleased
-from domain.execution import Execution, Intent, number
-from domain.inbox import Inbox, Prompt
+from domain.events.prompt import PromptAdmitted, PromptWithdrawn, QueueHeld
+from domain.execution import Execution, number
 from domain.intents.base import worker_fence
-from domain.outcome import Outcome
-from domain.ports import Uncommitted
-from domain.replacing import replace
 from domain.thread import Thread
-from domain.turn import Turn
+from tests.model import mistakes
 from tests.model.actors import Budget
-from tests.model.real import ThreadLog
+from tests.model.mistakes import Anything, Wrong, changed, turn_changed, without
 
-Anything = Callable[..., Any]
+# Not a law, but what the laws are stated in: an effect that is lawful and not the due one.
+TABLE: Final = "the command table"
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,13 @@ class Bug:
     law: str
     what: str
     where: Anything  # the function, or the class that has the method
-    wrong: Callable[[Anything], Anything]  # makes the wrong one of the right one
+    wrong: Wrong  # makes the wrong one of the right one
     depth: int  # steps of the shortest schedule that shows it
     budgets: Mapping[Budget, int]  # with which it shows
     method: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.law} {self.what}"
 
     @contextmanager
     def made(self) -> Iterator[None]:
@@ -67,145 +73,58 @@ class Bug:
             yield
 
 
-def _changed(kind: type[Event], **fields: object) -> Callable[[Anything], Anything]:
-    """The decision, but its events of this kind say something else."""
-
-    def wrong(right: Anything) -> Anything:
-        return lambda *args: tuple(
-            e.model_copy(update=fields) if isinstance(e, kind) else e for e in right(*args)
-        )
-
-    return wrong
-
-
-def _turn_changed(**fields: Any) -> Callable[[Anything], Anything]:
-    """The decision, but it takes the active turn for another one."""
-
-    def wrong(right: Anything) -> Anything:
-        def decide(*args: Any) -> Any:
-            thread = args[-1]
-            assert isinstance(thread, Thread)
-            turn = replace(thread.turn, **fields) if thread.turn else None
-            return right(*args[:-1], replace(thread, turn=turn))
-
-        return decide
-
-    return wrong
-
-
-def _accepted_on_old_state(right: Anything) -> Anything:
-    def append(log: ThreadLog, entries: Sequence[Uncommitted], **how: Any) -> Any:
-        # A new thread has no old state.
-        seq = len(log.history) if how["expected_seq"] else 0
-        return right(log, entries, **{**how, "expected_seq": seq})
-
-    return append
-
-
-def _last_first(right: Anything) -> Anything:
-    def next_to_run(inbox: Inbox) -> Prompt | None:
-        chosen: Prompt | None = right(inbox)
-        queued = [p for p in inbox if p.state == "pending" and p.delivery == "queue"]
-        return queued[-1] if chosen is not None and chosen.delivery == "queue" else chosen
-
-    return next_to_run
-
-
-def _admitted_before_the_check(right: Anything) -> Anything:
-    def run(self: Execution, intent: Intent) -> Outcome:
-        def left_behind(command: Command, thread: Thread) -> tuple[Event, ...]:
-            return (QueueReleased(**command.header(thread.thread_id), input_ids=()),)
-
-        try:
-            outcome: Outcome = right(self, intent)
-        except ThreadBusy:
-            right(self, replace(intent, decide=left_behind))
-            raise
-        return outcome
-
-    return run
-
-
-def _waits_behind_the_held(right: Anything) -> Anything:
-    def decide(*args: Any) -> tuple[Event, ...]:
-        thread = args[-1]
-        events: tuple[Event, ...] = right(*args)
-        return events[:1] if thread.turn is None and inboxes.held(thread.inbox) else events
-
-    return decide
-
-
-def _remembers_too_little(right: Anything) -> Anything:
-    def numbered(events: Sequence[Event], thread: Thread) -> tuple[list[Uncommitted], Thread]:
-        return right(events, thread)[0], thread
-
-    return numbered
-
-
-def _version_again(right: Anything) -> Anything:
-    def numbered(events: Sequence[Event], thread: Thread) -> tuple[list[Uncommitted], Thread]:
-        entries, after = right(events, thread)
-        return [*entries[:-1], entries[-1]._replace(version=entries[-1].version - 1)], after
-
-    return numbered
-
-
-def _any_turn(right: Anything) -> Anything:
-    def decide(turn_id: str, queued: Any, command: Command, thread: Thread) -> Any:
-        return right(thread.turn.turn_id if thread.turn else turn_id, queued, command, thread)
-
-    return decide
-
-
-def _forgets_failures(right: Anything) -> Anything:
-    return lambda turn_id, command, thread: right(turn_id, command, replace(thread, failures=0))
-
-
-def _milder_again(right: Anything) -> Anything:
-    def request(queued: Any, turn: Turn, command: Command, thread: Thread) -> Any:
-        return right(queued, replace(turn, interrupt=None), command, thread)
-
-    return request
-
-
-def _nothing(_right: Anything) -> Anything:
-    return lambda *_: ()
-
-
-def _none(_right: Anything) -> Anything:
-    return lambda *_: None
-
-
 TWO: Final[Mapping[Budget, int]] = {"prompts": 2, "trouble": 1}
 THREE: Final[Mapping[Budget, int]] = {"prompts": 3}
+ASKS: Final[Mapping[Budget, int]] = {"prompts": 1, "approvals": 1, "items": 1}
+CHANGES: Final[Mapping[Budget, int]] = {"prompts": 2, "changes": 1}
 
 BUGS: Final[tuple[Bug, ...]] = (
-    Bug("L1", "an append is accepted on an old state", ThreadLog, _accepted_on_old_state,
-        2, TWO, "append"),
+    Bug("L1", "an append lands wherever the log ends", Execution, mistakes.wherever_the_log_ends,
+        2, TWO, "_append"),
     Bug("L2", "a withdrawn prompt comes back with another text", decide_withdraw,
-        _changed(PromptWithdrawn, text="?"), 3, TWO),
-    Bug("L3", "the drain takes the last prompt first", inboxes.next_to_run, _last_first, 5, THREE),
-    Bug("L4", "a hold claims nobody", _claims, _changed(QueueHeld, input_ids=()), 3, TWO),
-    Bug("L5", "an end does not drain", drain, _nothing, 4, TWO),
+        changed(PromptWithdrawn, text="?"), 3, TWO),
+    Bug("L3", "the drain takes the last prompt first", inboxes.next_to_run, mistakes.last_first,
+        5, THREE),
+    Bug("L4", "a hold claims nobody", _claims, changed(QueueHeld, input_ids=()), 3, TWO),
+    Bug("L5", "an end does not drain", drain, mistakes.nothing, 3, TWO),
     Bug("L6", "a turn completes over a steer", decide_finish,
-        _turn_changed(steerable=False), 4, TWO),
-    Bug("L7", "a refused command is written down", Execution, _admitted_before_the_check,
+        turn_changed(steerable=False), 4, TWO),
+    Bug("L7", "a refused command is written down", Execution, mistakes.admitted_before_the_check,
         2, TWO, "run"),
     Bug("L8", "a steer gets into an interrupted turn", decide_take_steers,
-        _turn_changed(interrupt=None), 5, TWO),
-    Bug("L8", "an interrupt stops whichever turn is active", decide_interrupt, _any_turn, 6, TWO),
-    Bug("L9", "an end leaves items open", _close_items, _nothing, 3, {"prompts": 1, "items": 1}),
-    Bug("L10", "receipts are not looked up", Execution, _none, 2, TWO, "_answer"),
-    Bug("L11", "a new prompt waits behind the held", decide_submit, _waits_behind_the_held,
+        turn_changed(interrupt=None), 5, TWO),
+    Bug("L8", "a prompt is made a steer of whatever is there", _aim, mistakes.aims_at_anything,
+        3, CHANGES),
+    Bug("L8", "an interrupt stops whichever turn is active", decide_interrupt, mistakes.any_turn,
+        6, TWO),
+    Bug("L9", "an end leaves items open", _close_items, mistakes.nothing, 3, ASKS),
+    Bug("L9", "an interrupt leaves approvals open", request_interrupt,
+        without(ApprovalCancelled), 4, ASKS),
+    Bug("L9", "an end leaves approvals open", decide_finish, without(ApprovalCancelled), 3, ASKS),
+    Bug("L9", "an item leaves its approvals open", cancel_approvals_of, mistakes.nothing, 5, ASKS),
+    Bug("L10", "receipts are not looked up", Execution, mistakes.none, 1, TWO, "_answer"),
+    Bug("L11", "a new prompt waits behind the held", decide_submit, mistakes.waits_behind_the_held,
         6, THREE),
-    Bug("L12", "the process remembers an old state", number, _remembers_too_little, 1, TWO),
-    Bug("L13", "a version is given twice", number, _version_again, 1, TWO),
-    Bug("L14", "nobody asks for the lease", worker_fence, _none, 3, TWO),
-    Bug("L15", "a second interrupt counts again", request_interrupt, _milder_again, 3, TWO),
-    Bug("L16", "failures are not counted", drain, _forgets_failures, 10,
+    Bug("L12", "the process remembers another state", number, mistakes.remembers_another_state,
+        2, TWO),
+    Bug("L12", "an old state refuses", Execution, mistakes.refused_from_memory, 2, TWO, "run"),
+    Bug("L12", "an edit is forgotten", inboxes.edit, mistakes.inbox_as_it_was, 3, CHANGES),
+    Bug("L12", "a redelivery is forgotten", inboxes.redeliver, mistakes.inbox_as_it_was,
+        3, CHANGES),
+    Bug("L12", "a move is forgotten", inboxes.reorder, mistakes.inbox_as_it_was,
+        4, {"prompts": 3, "changes": 1}),
+    Bug("L12", "a fork takes the inbox along", _closing, mistakes.nothing, 1, TWO),
+    Bug("L13", "a version is given twice", number, mistakes.version_again, 1, TWO),
+    Bug("L14", "nobody asks for the lease", worker_fence, mistakes.none, 2, TWO),
+    Bug("L14", "a worker gets whichever turn is active", Thread, mistakes.of_any_turn,
+        2, TWO, "active"),
+    Bug("L15", "a second interrupt counts again", request_interrupt, mistakes.milder_again, 3, TWO),
+    Bug("L16", "failures are not counted", drain, mistakes.forgets_failures, 10,
         {"prompts": 4, "failures": 3}),
-    Bug("L17", "the held are not reported", decide_submit, _changed(PromptAdmitted, held=0),
+    Bug("L17", "the held are not reported", decide_submit, changed(PromptAdmitted, held=0),
         3, THREE),
-    Bug("L18", "the model is shown another text", user_message, _changed(ItemCompleted, text="?"),
+    Bug("L18", "the model is shown another text", user_message, changed(ItemCompleted, text="?"),
         1, TWO),
+    Bug(TABLE, "every move is to the end", _index, mistakes.always_last,
+        4, {"prompts": 3, "changes": 1}),
 )  # fmt: skip

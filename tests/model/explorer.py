@@ -19,20 +19,27 @@ entered again:
 - What a step appends is judged at every pair of shape and command, not at every new shape only,
   with the predicates of `domain/laws.py` over a whole history that led there. So steps that lead
   to a known state are judged as well.
-- A command is decided on what its process remembers, which may be old. Each is given twice, by a
-  process that knows the thread and by one that has missed the last command: `execution.py` must
-  make the same of both. So a race is a command that comes later, and needs no state of its own;
+- A command is decided on what its process remembers, which may be old. Each is given three times:
+  by a process that knows the thread, by one that has missed the last command, and by one that has
+  missed all. `execution.py` must make the same of them, as it asks the log whenever it cannot
+  append to what it knows. So a race is a command that comes later, and needs no state of its own;
   what is kept of a client that waits is what it has chosen to do.
-- A worker's command is given three times: with the lease, with one that has passed on, without.
-- A command whose answer was lost is given again to a log that has a record of it. The record is a
-  stand-in, as of what was recorded only the receipt and the thread decide.
+- A worker's command is given three times: with the lease, with one that has passed on, without; and
+  in every state by zombies of all turns that are over. They change nothing, so that any number of
+  them is as one.
+- A command that a client can repeat is repeated at once, with its own record there; and if its
+  answer was lost, whenever the client wakes up. That later record is a stand-in, as of what was
+  recorded only the receipt and the thread decide.
+- A thread is forked wherever its last command lets it be. The fork has the form of a thread that is
+  explored (`Report.strays` are those that have not), so what can come of it is explored as well.
 
 None of this is taken on trust alone: `test_schedule.py` runs random schedules for real, without any
 sharing, and compares each state; and every counterexample is run for real before it is shown.
 
 Not seen here: L12 beyond the fold (read models: `tests/projections`, `turnlog verify`), L13 beyond
 one thread (the store's numbers, and who may read them when: `tests/contracts`, `tests/adapters`),
-and what happens inside one append (`tests/faults`).
+whether the store asks for the lease in the append's transaction (L14: `tests/contracts`), and what
+happens inside one append (`tests/faults`).
 """
 
 from __future__ import annotations
@@ -40,6 +47,8 @@ from __future__ import annotations
 import marshal
 import multiprocessing
 import pickle
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,8 +58,9 @@ from typing import NamedTuple
 
 from tests.model.judging import Fault
 from tests.model.shapes import Shape
-from tests.model.world import Scope, State, World
+from tests.model.world import Scope, State, World, bare
 
+_MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 # What a state of the frontier carries: the numbers of the moves that lead to it (two bytes each),
 # and how many shortest schedules do.
 Way = tuple[bytes, int]
@@ -72,12 +82,14 @@ class Count:
     """What a shard has seen so far."""
 
     states: int = 0
+    bare: int = 0  # those that differ in more than what is left to spend; at the end only
     moves: int = 0
     quiet: int = 0
     shapes: int = 0
     commands: int = 0
     schedules: int = 0
     cpu: float = 0  # seconds
+    memory: int = 0  # bytes, at most
 
     def __add__(self, other: Count) -> Count:
         mine, theirs = vars(self), vars(other)
@@ -93,11 +105,15 @@ class Parcel(NamedTuple):
 
 @dataclass
 class Level:
-    """One shard's part of one level."""
+    """One shard's part of one level. `shapes` and `forks` are the forms that are new to it,
+    `effective` the commands that have taken effect so far."""
 
     parcels: list[Parcel]
     breach: Breach | None
     count: Count
+    shapes: set[bytes]
+    forks: set[bytes]
+    effective: set[int]
 
 
 @dataclass
@@ -113,7 +129,8 @@ class Shard:
         self.world = World(self.scope)
         self._sent: list[set[bytes]] = [set() for _ in range(self.of)]
         self._mine: set[bytes] = set()
-        self._moves = self._schedules = 0
+        self._forks: set[bytes] = set()
+        self._moves = self._schedules = self._bare = 0
         self._began = time.process_time()
 
     def first(self) -> list[Parcel]:
@@ -124,19 +141,31 @@ class Shard:
         """Enters those states that are new, and takes every move from them."""
         breach: Breach | None = None
         following: dict[State, Way] = {}
-        for state, (path, ways) in self._entered(parcels).items():
+        visited = self.visited
+        entered = self._entered(parcels)
+        if not entered:
+            self._bare = len({bare(state) for state in visited})
+        shapes = {state[:8] for state in entered} - self._mine
+        self._mine |= shapes
+        for state, (path, ways) in entered.items():
+            moves = self.world.moves(state)
             self._schedules += ways
-            for number, move in enumerate(self.world.moves(state)):
-                self._moves += 1
-                longer = path + number.to_bytes(2, "big")
-                if move.to is None:
-                    found = Breach(longer, move.faults)
+            self._moves += len(moves)
+            for number, move in enumerate(moves):
+                to = move.to
+                if to is None:
+                    found = Breach(path + number.to_bytes(2, "big"), move.faults)
                     breach = min(breach, found) if breach else found
-                elif move.to not in self.visited:
-                    known = following.get(move.to)
-                    more = (known[0], known[1] + ways) if known else (longer, ways)
-                    following[move.to] = more
-        return Level(self._packed(following), breach, self._count())
+                elif to not in visited:
+                    known = following.get(to)
+                    if known:
+                        following[to] = (known[0], known[1] + ways)
+                    else:
+                        following[to] = (path + number.to_bytes(2, "big"), ways)
+        forks = self.world.shapes.forks - self._forks
+        self._forks |= forks
+        parcels, effective = self._packed(following), self.world.shapes.effective
+        return Level(parcels, breach, self._count(), shapes, forks, effective)
 
     def _entered(self, parcels: list[Parcel]) -> dict[State, Way]:
         entered: dict[State, Way] = {}
@@ -150,7 +179,6 @@ class Shard:
                 elif state not in self.visited:
                     entered[state] = (path, ways)
         self.visited.update(entered)
-        self._mine.update(state[:8] for state in entered)
         return entered
 
     def _learn(self, shape: Shape) -> None:
@@ -173,18 +201,24 @@ class Shard:
         world = self.world
         return Count(
             states=len(self.visited),
+            bare=self._bare,
             moves=self._moves,
             quiet=world.quiet,
             shapes=len(self._mine),
             commands=world.shapes.commands,
             schedules=self._schedules,
             cpu=time.process_time() - self._began,
+            memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT,
         )
 
 
 @dataclass
 class Report:
-    """What an exploration saw. `complete` when no schedule of the scope was left out."""
+    """What an exploration saw. `complete` when no schedule of the scope was left out.
+
+    `forks` are the forms of all forks, `strays` how many of them no thread that was seen has,
+    `effective` the commands (in `ROWS`) that took effect somewhere.
+    """
 
     scope: Scope
     count: Count
@@ -192,16 +226,22 @@ class Report:
     complete: bool
     breach: Breach | None
     seconds: float
+    forks: int
+    strays: int
+    effective: frozenset[int]
 
     def __str__(self) -> str:
         count = self.count
         how_far = "of any length" if self.complete else f"of up to {self.depth} steps"
+        bare = f"{count.bare:,} but for what is left to spend, " if self.complete else ""
+        strays = f", {self.strays} of them of no thread" if self.complete and self.strays else ""
         return (
-            f"{self.scope.name}: {count.states:,} states of the world ({count.shapes:,} of the"
-            f" thread), {count.moves + count.quiet:,} transitions ({count.quiet:,} change nothing),"
-            f" {count.commands:,} commands given to the service; all schedules {how_far}, "
-            f"{count.schedules:,} shortest ones, the longest with {self.depth} steps;"
-            f" {self.seconds:.0f} s ({count.cpu:.0f} s of CPU)"
+            f"{self.scope.name}: {count.states:,} states of the world ({bare}{count.shapes:,} of"
+            f" the thread), {count.moves + count.quiet:,} transitions ({count.quiet:,} change"
+            f" nothing), {count.commands:,} commands given to the service; all schedules"
+            f" {how_far}, {count.schedules:,} shortest ones, the longest with {self.depth} steps;"
+            f" {self.forks:,} kinds of forks{strays}; {self.seconds:.0f} s ({count.cpu:.0f} s of"
+            f" CPU, {count.memory / 1e6:,.0f} MB)"
         )
 
 
@@ -212,6 +252,9 @@ def explore(scope: Scope, *, processes: int = 1, progress: Progress | None = Non
     """Every schedule of the scope, until a law breaks or none is left."""
     began = time.monotonic()
     depth, breach, count, left = 0, None, Count(), True
+    shapes: set[bytes] = set()
+    forks: set[bytes] = set()
+    effective: set[int] = set()
     with _shards(scope, processes) as run:
         parcels = Shard(scope, 0, processes).first()
         waiting = [[parcel] for parcel in parcels]
@@ -222,13 +265,19 @@ def explore(scope: Scope, *, processes: int = 1, progress: Progress | None = Non
             ]
             breach = min((lv.breach for lv in levels if lv.breach), default=None)
             before, count = count, sum((lv.count for lv in levels), Count())
+            shapes.update(*(lv.shapes for lv in levels))
+            forks.update(*(lv.forks for lv in levels))
+            effective.update(*(lv.effective for lv in levels))
             left = count.states > before.states
             depth += left
             if progress:
                 progress(depth, count, time.monotonic() - began)
     # A level that is empty ends the search; one that is not judged schedules a step longer.
     steps = depth if left else depth - 1
-    return Report(scope, count, steps, not left, breach, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    strays = len(forks - shapes)
+    did = frozenset(effective)
+    return Report(scope, count, steps, not left, breach, seconds, len(forks), strays, did)
 
 
 Run = Callable[[list[list[Parcel]]], list[Level]]

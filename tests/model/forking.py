@@ -1,12 +1,14 @@
 """Forks: of every thread that is found, at every place its last command made.
 
 Earlier places were tried when that history was shorter. A fork is a thread of its own: all laws
-hold over its history, nothing waits or runs in it, and it shares no name with its parent.
+hold over its history, nothing waits or runs in it, and it shares no name with its parent. What can
+come of it is explored, too: its form is that of a thread the explorer finds (`Report.strays`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from domain.decide.fork import find_cut
 from domain.events.turn import TurnCompleted
@@ -22,15 +24,26 @@ from tests.model.symmetry import form_of
 FORK = "thr_2"
 
 
-def forked(history: History, thread: Thread) -> Iterator[Fault]:
-    """What is wrong with the forks of that thread."""
+class Fork(NamedTuple):
+    """A fork: what is wrong with it, and its form, by which the explorer knows what comes of it."""
+
+    faults: tuple[Fault, ...]
+    forms: frozenset[bytes] = frozenset()
+
+
+def forked(history: History, thread: Thread, names: Collection[str]) -> Iterator[Fork]:
+    """The forks of that thread; `names` are all that its state has."""
     for cut in sorted(_cuts(history)):
         try:
             fork = _fork(history, thread, cut)
         except ERRORS as error:
-            yield Fault("fork", f"at seq {cut} it fails: {error!r}")
+            yield Fork((Fault("fork", f"at seq {cut} it fails: {error!r}"),))
         else:
-            yield from _wrong(fork, thread, cut)
+            state = fold(Thread(FORK), (entry.event for entry in fork))
+            form = form_of(state)
+            shared = sorted(set(form.names) & set(names))
+            faults = tuple(_wrong(fork, state, shared, cut))
+            yield Fork(faults, frozenset({form.key}))
 
 
 def _cuts(history: History) -> set[int]:
@@ -47,16 +60,15 @@ def _fork(history: History, thread: Thread, cut: int) -> History:
     entropy = CountingEntropy(len(history))
     service = ThreadService(Execution(log, memory, HandClock(), entropy))
     service.fork(THREAD, at_seq=cut, new_thread_id=FORK, command_id="cmd_fork")
-    return log.forked
+    return log.elsewhere
 
 
-def _wrong(fork: History, parent: Thread, cut: int) -> Iterator[Fault]:
+def _wrong(fork: History, thread: Thread, shared: Sequence[str], cut: int) -> Iterator[Fault]:
     for violation in violations(fork):
         yield Fault(violation.law, f"in its fork at seq {cut}: {violation.what}")
-    thread = fold(Thread(FORK), (entry.event for entry in fork))
     if thread.inbox or thread.turn:
         yield Fault("fork", f"at seq {cut} something waits or runs")
-    if shared := set(form_of(thread).names) & set(form_of(parent).names):
-        yield Fault("fork", f"at seq {cut} it shares {', '.join(sorted(shared))} with its parent")
+    if shared:
+        yield Fault("fork", f"at seq {cut} it shares {', '.join(shared)} with its parent")
     if any(isinstance(e.event, TurnCompleted) and e.event.usage for e in fork):
         yield Fault("fork", f"at seq {cut} usage is counted again")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from domain.errors import CommandConflict, ImpossibleEvent, Refused
+from domain.events.base import Event
 from domain.laws import violations
 from domain.outcome import Outcome, outcome_of
 from domain.thread import Thread, fold
@@ -30,26 +31,21 @@ class Fault(NamedTuple):
     raced: bool = False
 
 
-# What nobody may be refused: every way out of a hold, and every end of a turn (L5, L17).
-_WAYS_OUT: Final = frozenset({"finish failed", "finish interrupted", "start_failed", "recover"})
-
-
 class Trial(NamedTuple):
     """A command on a thread, and what became of it.
 
     `done` is what it did for a process that remembers `thread` as it is, `stale` what it did for
-    one that has not seen the last command before it, `fenced` what it did for workers that do not
-    hold the lease of the turn.
+    processes that remember it as it was once, `fenced` what it did for workers that do not hold the
+    lease of the turn.
     """
 
     row: Row
     call: Call
     done: Done
-    stale: Done
+    stale: tuple[Done, ...]
     fenced: tuple[Done, ...]
     history: History
     thread: Thread
-    lost: bool
 
 
 def judged(trial: Trial, model: bytes | None) -> tuple[tuple[Fault, ...], bytes | None]:
@@ -58,9 +54,9 @@ def judged(trial: Trial, model: bytes | None) -> tuple[tuple[Fault, ...], bytes 
     Without a model the laws stand alone.
     """
     faults = [*_failed(trial), *_lawful(trial), *_aimed(trial), *_fenced(trial)]
-    if trial.lost or faults:
+    if faults:
         return tuple(faults), model
-    faults += [*_not_stuck(trial), *_raced(trial)]
+    faults += [*_not_stuck(trial), *_raced(trial), *_repeated(trial)]
     if model is None:
         return tuple(faults), None
     expected = pickle.loads(model)
@@ -78,9 +74,13 @@ def _failed(trial: Trial) -> Iterator[Fault]:
 
 
 def _lawful(trial: Trial) -> Iterator[Fault]:
-    done, history, thread = trial.done, trial.history, trial.thread
+    call, done, history, thread = trial.call, trial.done, trial.history, trial.thread
     if isinstance(done.answer, Refused) and done.appended:
         yield Fault("L7", f"{done.refusal} leaves {_names(done.appended)}")
+    if done.elsewhere and call.method != "start":
+        yield Fault("L7", f"another thread gets {_names(done.elsewhere)}")
+    for violation in violations(done.elsewhere):
+        yield Fault(violation.law, f"in the thread it makes: {violation.what}")
     if not done.appended:
         return
     for violation in violations((*history, *done.appended)):
@@ -103,12 +103,12 @@ def _aimed(trial: Trial) -> Iterator[Fault]:
         return
     if done.appended or isinstance(done.answer, Outcome):
         law = "L8" if row.who == "client" else "L14"
-        yield Fault(law, f"{row.says} of a turn that is not active is done")
+        yield Fault(law, f"{row.method} of a turn that is not active is done")
 
 
 def _fenced(trial: Trial) -> Iterator[Fault]:
     """L14: only the holder of the turn's lease writes into it."""
-    for other in (*trial.fenced, *((trial.done,) if trial.lost else ())):
+    for other in trial.fenced:
         if other.appended:
             what = f"a worker without the lease appends {_names(other.appended)}"
             yield Fault("L14", what)
@@ -120,10 +120,10 @@ def _not_stuck(trial: Trial) -> Iterator[Fault]:
     if not isinstance(done.answer, Refused):
         return
     turn_id = call.arguments.get("turn_id")
-    if row.says in _WAYS_OUT and thread.turn is not None and thread.turn.turn_id == turn_id:
+    if row.frees and thread.turn is not None and thread.turn.turn_id == turn_id:
         yield Fault("L5", f"{turn_id} cannot be ended: {done.answer}")
     held = any(prompt.state == "held" for prompt in thread.inbox)
-    if row.says == "release all" and held and not thread.archived:
+    if row.method == "release" and "input_ids" in row.fixed and held and not thread.archived:
         yield Fault("L17", f"what is held cannot be released: {done.answer}")
 
 
@@ -178,16 +178,40 @@ def _modelled_of(thread: Thread) -> object:
 
 def _raced(trial: Trial) -> Iterator[Fault]:
     """A decision made on an old state has the same effect: it is made again on the new one."""
-    done, stale, history = trial.done, trial.stale, trial.history
-    if stale is done or (stale.appended, stale.refusal) == (done.appended, done.refusal):
-        return
-    found = violations((*history, *stale.appended)) if stale.appended else []
+    for stale in trial.stale:
+        if not agree(stale, trial.done):
+            yield from _why_not(stale, trial)
+            return
+
+
+def agree(stale: Done, done: Done) -> bool:
+    """Whether both did the same."""
+    return (stale.appended, stale.refusal) == (done.appended, done.refusal)
+
+
+def _why_not(stale: Done, trial: Trial) -> Iterator[Fault]:
+    found = violations((*trial.history, *stale.appended)) if stale.appended else []
     for violation in found:
         yield Fault(violation.law, violation.what, raced=True)
     if not found:
-        came = _names(stale.appended) or stale.refusal or "nothing"
-        what = f"decided on an old state it appends {came}, not {_names(done.appended)}"
+        came, due = _came(stale), _came(trial.done)
+        what = f"decided on an old state it comes to {came}, and to {due} on the one that is"
         yield Fault("L12", what, raced=True)
+
+
+def _came(done: Done) -> str:
+    return _names(done.appended) or (done.refusal.__name__ if done.refusal else "nothing")
+
+
+def _repeated(trial: Trial) -> Iterator[Fault]:
+    """L10: given again at once, with its own record there, it is answered as before."""
+    call, done, history = trial.call, trial.done, (*trial.history, *trial.done.appended)
+    if not (trial.row.retryable and done.appended):
+        return
+    again = do(call, history, fold(trial.thread, _events(done)), remembered=done.remembered)
+    yield from _no_new_effect(again)
+    if isinstance(again.answer, Outcome) and again.answer != done.answer:
+        yield Fault("L10", "the retry has another outcome")
 
 
 def judged_again(
@@ -196,21 +220,33 @@ def judged_again(
     """L10: what is wrong with the answer to a command that is recorded under `key`; and with
     `misuse`, to another command under that key, or to the same one for another thread."""
     recorded = {key: record}
-    faults = []
     done = do(call, history, thread, remembered=thread, receipts=recorded)
-    if done.appended:
-        faults.append(Fault("L10", f"the retry appends {_names(done.appended)}"))
-    elif not (isinstance(done.answer, Outcome) and done.answer.repeated):
-        faults.append(Fault("L10", f"the retry is answered with {done.answer!r}"))
-    elif done.answer != outcome_of(record):
+    faults = list(_no_new_effect(done))
+    if not faults and done.answer != outcome_of(record):
         faults.append(Fault("L10", "the retry has another outcome"))
-    elsewhere = Call(call.method, "thr_2", call.arguments)
-    others = ((_otherwise(call), "body"), (elsewhere, "thread")) if misuse else ()
-    for other, how in others:
+    for other, how in _misuses(call) if misuse else ():
         done = do(other, history, thread, remembered=thread, receipts=recorded)
-        if done.refusal is not CommandConflict or done.appended:
-            faults.append(Fault("L10", f"with another {how} it is {done.answer!r}"))
+        if done.refusal is not CommandConflict or done.appended or done.elsewhere:
+            faults.append(Fault("L10", f"the same id with another {how} gets {_said(done)}"))
     return tuple(faults)
+
+
+def _no_new_effect(retry: Done) -> Iterator[Fault]:
+    if retry.appended or retry.elsewhere:
+        yield Fault("L10", f"the retry appends {_names((*retry.appended, *retry.elsewhere))}")
+    elif not (isinstance(retry.answer, Outcome) and retry.answer.repeated):
+        yield Fault("L10", f"the retry under the same id is answered with {_said(retry)}")
+
+
+def _said(done: Done) -> str:
+    answer = done.answer
+    return "an outcome" if isinstance(answer, Outcome) else f"{type(answer).__name__}: {answer}"
+
+
+def _misuses(call: Call) -> Iterator[tuple[Call, str]]:
+    yield _otherwise(call), "body"
+    if call.method != "start":  # which makes a new thread each time
+        yield Call(call.method, "thr_2", call.arguments), "thread"
 
 
 def _otherwise(call: Call) -> Call:
@@ -220,6 +256,10 @@ def _otherwise(call: Call) -> Call:
     method = "compact" if call.method != "compact" else "archive"
     arguments = {"command_id": call.arguments["command_id"]}
     return Call(method, THREAD, arguments)
+
+
+def _events(done: Done) -> Iterator[Event]:
+    return (entry.event for entry in done.appended)
 
 
 def _names(appended: History) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from domain import ids
 from domain.command import body_hash
 from domain.errors import LeaseLost, Refused, TurnlogError
 from domain.events.base import Event
@@ -23,6 +24,7 @@ from tests.fixtures.clock import START, CountingEntropy, HandClock
 from tests.strategies import Call, play
 
 THREAD = "thr_1"
+ANOTHER = "thr_3"
 History = tuple[Recorded, ...]
 # What a broken domain raises instead of answering.
 ERRORS = (TurnlogError, AssertionError, LookupError, TypeError, ValueError)
@@ -31,8 +33,8 @@ ERRORS = (TurnlogError, AssertionError, LookupError, TypeError, ValueError)
 class ThreadLog:
     """The log of one thread, and its active turn's lease, if one runs.
 
-    `receipts` are commands recorded besides those of the history; `forked` is another thread, if
-    one was made of this one.
+    `receipts` are commands recorded besides those of the history; `elsewhere` is another thread, if
+    one was made.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class ThreadLog:
         running: Fence | None = None,
     ) -> None:
         self.history = history
-        self.forked: History = ()
+        self.elsewhere: History = ()
         self._receipts = receipts or {}
         self._running = running
 
@@ -53,7 +55,7 @@ class ThreadLog:
         if first.receipt is not None and self.read_command(first.command_id):
             raise CommandRecorded(command_id=first.command_id)
         here = first.thread_id == THREAD
-        before = self.history if here else self.forked
+        before = self.history if here else self.elsewhere
         if len(before) != expected_seq:
             raise Conflict(thread_id=first.thread_id)
         if fence is not None and fence.token != self._token(fence.turn_id):
@@ -66,7 +68,7 @@ class ThreadLog:
         if here:
             self.history += recorded
         else:
-            self.forked += recorded
+            self.elsewhere += recorded
         return recorded
 
     def read_thread(
@@ -98,11 +100,24 @@ class Memory:
         return self._current if thread_id == THREAD else Thread(thread_id)
 
     def remember(self, thread: Thread) -> None:
-        self.state = thread
+        if thread.thread_id == THREAD:
+            self.state = thread
+
+
+class Service(ThreadService):
+    """Knows the id of the thread that a `start` makes: the only one, or another if it is there."""
+
+    def __init__(self, execution: Execution, new_thread: str) -> None:
+        super().__init__(execution)
+        self._new_thread = new_thread
+
+    def new_id(self, prefix: ids.Prefix) -> str:
+        return self._new_thread if prefix == "thr" else super().new_id(prefix)
 
 
 class Done(NamedTuple):
-    """What became of a command: its answer, what it appended, and the state remembered.
+    """What became of a command: its answer, what it appended, here or elsewhere, and the state that
+    is remembered.
 
     An answer that is neither an outcome nor a refusal is an error nobody may get to see.
     """
@@ -110,6 +125,7 @@ class Done(NamedTuple):
     answer: Outcome | Refused | Exception
     appended: History
     remembered: Thread | None
+    elsewhere: History = ()
 
     @property
     def refusal(self) -> type[Refused] | None:
@@ -131,10 +147,13 @@ def do(
     entropy = CountingEntropy(len(history))
     answer: Outcome | Exception
     try:
-        answer = play(ThreadService(Execution(log, memory, HandClock(), entropy)), call)
+        service = Service(
+            Execution(log, memory, HandClock(), entropy), ANOTHER if history else THREAD
+        )
+        answer = play(service, call)
     except ERRORS as error:
         answer = error
-    return Done(answer, log.history[len(history) :], memory.state)
+    return Done(answer, log.history[len(history) :], memory.state, log.elsewhere)
 
 
 class _Noting(Execution):

@@ -6,23 +6,30 @@ both must have come to the same form.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from domain.errors import TurnlogError
 from domain.events.item import ItemStarted
 from domain.laws import violations
+from domain.thread import Thread, fold
 from tests.domain.render import lines
-from tests.domain.world import label, turn_names
+from tests.domain.world import turn_names
 from tests.model.actors import ROWS, Row
 from tests.model.explorer import Breach
 from tests.model.forking import forked
-from tests.model.judging import Fault, judged_again
-from tests.model.real import History
+from tests.model.judging import Fault, agree, judged_again
+from tests.model.real import THREAD, History
 from tests.model.shapes import FIRST, build, first_shape, give
 from tests.model.world import BUSY, UNANSWERED, Move, Parts, Scope, World
 from tests.strategies import Call
 
+# Ids that have no name: of what is in a fork, say.
+_KINDS = {"turn": "turn", "item": "item", "appr": "approval", "thr": "thread"}
+_UNNAMED = re.compile(rf"({'|'.join(_KINDS)})_[0-9a-f]{{32}}")
 _SAYS = {
     "loses": "and the answer is lost",
     "pauses": "is decided, and waits",
@@ -62,18 +69,25 @@ class Rehearsal:
     clients: list[Chosen | None] = field(default_factory=lambda: [None, None])
     worker: str = ""  # its turn
     finishing: Chosen | None = None  # the worker's command without an answer
-    zombie: str = ""
     given: int = 0
     brought: int = 0
 
     def __post_init__(self) -> None:
         self.state = self.world.first()
-        self.shape = first_shape(self.world.scope.settings)
+        scope = self.world.scope
+        self.shape = first_shape(scope.settings, from_nothing=scope.from_nothing)
         self.appended = self.shape.history  # also by a step that broke a law
 
     def moves(self) -> list[Move]:
         """What can happen now."""
         return list(self.world.moves(self.state))
+
+    def copied(self) -> Rehearsal:
+        """The same, to go on with apart from this one."""
+        other = copy(self)
+        other.clients = [copy(chosen) for chosen in self.clients]
+        other.finishing = copy(self.finishing)
+        return other
 
     def step(self, number: int) -> Step:
         """The move of that number happens."""
@@ -97,15 +111,11 @@ class Rehearsal:
             return self._client(move, now)
         if move.verb == "starts":
             self.worker = self._real(move.refs[1])
-            return Step("worker", f"starts {self._label(self.worker)}")
+            return Step("worker", f"takes {self._label(self.worker)}, and its lease")
         if move.verb == "dies":
             if move.actor == "worker":
                 self.worker, self.finishing = "", None
             return Step(move.actor, "dies")
-        if move.verb == "takes the lease":
-            self.zombie, self.worker = self.worker or self.zombie, ""
-            turn = self._label(self._real(move.refs[1]))
-            return Step(move.actor, f"takes the lease of {turn}, which has run out")
         if move.verb == "retries":
             assert self.finishing is not None
             chosen, self.finishing = self.finishing, None
@@ -152,7 +162,7 @@ class Rehearsal:
     def _choose(self, move: Move) -> Chosen:
         row = ROWS[move.row]
         aims = zip(row.aims, move.refs[1:], strict=False)
-        named = {argument: self._real(ref) for argument, ref in aims}
+        named = {argument: self.shape.name(ref, argument) for argument, ref in aims}
         self.given += 1
         key = f"cmd_given_{self.given}"
         if row.brings:
@@ -174,30 +184,31 @@ class Rehearsal:
 
     def _works(self, move: Move) -> Step:
         chosen = self._choose(move)
-        turn_id = {"worker": self.worker, "zombie": self.zombie}.get(move.actor)
-        if turn_id:
-            chosen.named["turn_id"] = turn_id
-            chosen.call, _ = build(ROWS[move.row], chosen.named, chosen.key)
-        lost = move.actor == "zombie" and turn_id == self._active()
-        said = f"{self._words(ROWS[move.row], chosen)} {_SAYS.get(move.verb, '')}".strip()
-        if ROWS[move.row].ends and move.actor == "worker":
+        said = f"{self._words(ROWS[chosen.row], chosen)} {_SAYS.get(move.verb, '')}".strip()
+        if move.actor == "zombie":
+            said += ", though it lost that turn"
+        if move.actor == "another process":
+            said += ", whose lease has run out"
+            self.worker = ""
+        if ROWS[move.row].ends:
             self.worker = ""
         if move.verb == "loses":
             chosen.stage, self.finishing = UNANSWERED, chosen
-        return self._give(move.actor, said, chosen, lost=lost)
+        return self._give(move.actor, said, chosen)
 
-    def _give(self, who: str, said: str, chosen: Chosen, *, lost: bool = False) -> Step:
+    def _give(self, who: str, said: str, chosen: Chosen) -> Step:
         before = self.shape.history
-        given = give(
-            self.shape, ROWS[chosen.row], chosen.call, lost=lost, table=self.world.scope.table
-        )
+        given = give(self.shape, ROWS[chosen.row], chosen.call, table=self.world.scope.table)
         faults = given.faults
-        if given.after is not None:
-            self.shape = given.after
-            faults = tuple(forked(given.after.history, given.after.thread))
+        after = given.after
+        if after is not None:
+            self.shape = after
+            forks = forked(after.history, after.thread, after.names)
+            faults = tuple(fault for fork in forks for fault in fork.faults)
         done = given.done
         if any(fault.raced for fault in faults):
-            done, said = given.stale, f"{said}, decided before the step before"
+            done = next(stale for stale in given.stale if not agree(stale, done))
+            said += ", by a process that remembers an older state"
         if done.refusal:
             said += f": {done.answer}"
         appended = tuple(_lines(before, done.appended))
@@ -214,16 +225,16 @@ class Rehearsal:
         return turn.turn_id if turn else None
 
     def _label(self, turn_id: str) -> str:
-        return turn_names(self.shape.history).get(turn_id, turn_id)
+        return f"turn {turn_names(self.shape.history).get(turn_id, turn_id)}"
 
     def _words(self, row: Row, chosen: Chosen) -> str:
-        names = [label(chosen.key)] if row.brings == "input_id" else []
-        for argument, name in chosen.named.items():
-            names.append(self._label(name) if argument == "turn_id" else self._item(name))
-        return " ".join([row.says, *names])
+        own = chosen.key.partition("_")[2]
+        return row.says.format(own=own, **{a: self._name(n) for a, n in chosen.named.items()})
 
-    def _item(self, name: str) -> str:
-        """An item by its kind; a prompt or an approval by its letter."""
+    def _name(self, name: str) -> str:
+        """A turn by its prompt, an item by its kind; a prompt or an approval by its letter."""
+        if name.startswith("turn_"):
+            return self._label(name)
         begun = (entry.event for entry in self.shape.history)
         kinds = [e.kind for e in begun if isinstance(e, ItemStarted) and e.item_id == name]
         return kinds[0] if kinds else name.partition("_")[2]
@@ -243,9 +254,22 @@ def told(scope: Scope, breach: Breach) -> str:
     numbers = [int.from_bytes(path[at : at + 2], "big") for at in range(0, len(path), 2)]
     done = [rehearsal.step(number) for number in numbers]
     faults = dict.fromkeys(done[-1].faults or breach.faults)
+    head = f"The shortest schedule that breaks a law ({scope.name}):"
     story = [f"{number:3}. {step}" for number, step in enumerate(done, 1)]
     verdicts = [f"{fault.law} is broken: {fault.what}" for fault in faults]
-    text = "\n".join([*story, *verdicts])
+    text = "\n".join([head, *story, *_outcome(rehearsal.appended), *verdicts])
     for turn_id, name in turn_names(rehearsal.appended).items():
-        text = text.replace(turn_id, f"turn {name}").replace("turn turn", "turn")
-    return text.replace("inp_", "")
+        text = text.replace(turn_id, f"turn {name}").replace("urn turn", "urn")
+    text = text.replace("turn_gone", "a turn long gone").replace("inp_", "")
+    return _UNNAMED.sub(lambda found: f"its {_KINDS[found[1]]}", text)
+
+
+def _outcome(history: History) -> Iterator[str]:
+    """What the thread is then, if the events make one."""
+    try:
+        thread = fold(Thread(THREAD), (entry.event for entry in history))
+    except TurnlogError:
+        return
+    waiting = [f"{prompt.input_id} {prompt.delivery} {prompt.state}" for prompt in thread.inbox]
+    slot = thread.turn.turn_id if thread.turn else "free"
+    yield f"     slot: {slot}; inbox: {', '.join(waiting) or 'empty'}"

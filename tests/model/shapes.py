@@ -8,15 +8,16 @@ effect is the same but for names.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from domain.options import ThreadSettings
 from domain.ports import Fence, Lease
 from domain.thread import Thread, fold
 from tests.domain.model import Model
-from tests.model.actors import AIMS, ROWS, Row
+from tests.model.actors import AIMS, ROWS, Row, Who
 from tests.model.forking import forked
 from tests.model.judging import Fault, Trial, judged, judged_again
 from tests.model.real import THREAD, Done, History, do, first_thread, record_of
@@ -51,33 +52,59 @@ class Effect(NamedTuple):
         return self.target is not None
 
 
+class Option(NamedTuple):
+    """A command with its effect, and the place of the budget it takes from."""
+
+    number: int
+    refs: Refs
+    effect: Effect
+    spends: int | None
+
+
+class Menu(NamedTuple):
+    """What there is to do: the commands with an effect, and the number of those without."""
+
+    options: list[Option]
+    quiet: int
+
+
 @dataclass
 class Shape:
-    """A thread as far as decisions can tell it from others, by an example."""
+    """A thread as far as decisions can tell it from others, by an example.
+
+    `past` is what processes may remember that have not seen the last command, or any.
+    """
 
     key: bytes
     names: tuple[str, ...]
     history: History
     thread: Thread
-    before: Thread | None  # the example, one command earlier
+    past: tuple[Thread, ...]
     model: bytes | None  # the contract's model of it
-    effects: dict[tuple[int, Refs, bool], Effect] = field(default_factory=dict)
+    effects: dict[tuple[int, Refs], Effect] = field(default_factory=dict)
     retries: dict[tuple[int, Refs], tuple[Fault, ...]] = field(default_factory=dict)
-    menus: dict[str, list[tuple[int, Refs]]] = field(default_factory=dict)
+    menus: dict[tuple[Who, int], Menu] = field(default_factory=dict)
+    zombies: tuple[list[tuple[int, Refs, tuple[Fault, ...]]], int] | None = None
 
     def bare(self) -> Shape:
         """The shape alone, for somebody else who finds out about its commands anew."""
-        return replace(self, effects={}, retries={}, menus={})
+        return replace(self, effects={}, retries={}, menus={}, zombies=None)
 
     def refs(self, aim: str) -> list[int]:
         """References to what that aim may name now."""
         return [FIRST + self.names.index(name) for name in AIMS[aim](self.thread)]
 
-    @property
+    @cached_property
     def active(self) -> int:
         """The reference to the active turn, or NOTHING."""
         turn = self.thread.turn
         return FIRST + self.names.index(turn.turn_id) if turn else NOTHING
+
+    @property
+    def ended(self) -> list[int]:
+        """References to the turns that are over: those in the context, and to one that is not."""
+        named = [FIRST + self.names.index(turn.turn_id) for turn in self.thread.context]
+        return [*(ref for ref in named if ref != self.active), GONE]
 
     def name(self, ref: int, argument: str) -> str:
         """The example's name for a reference."""
@@ -90,52 +117,53 @@ class Shape:
 class Given(NamedTuple):
     """A command that was really given: what became of it, what is wrong, and the thread after.
 
-    `stale` is what became of it for a process that had missed the last command before it.
+    `stale` is what became of it for processes that remembered the thread as it was once.
     """
 
     done: Done
-    stale: Done
+    stale: tuple[Done, ...]
     faults: tuple[Fault, ...]
     after: Shape | None
 
 
-def first_shape(settings: ThreadSettings) -> Shape:
-    """An empty thread's."""
-    history, thread = first_thread(settings)
+def first_shape(settings: ThreadSettings, *, from_nothing: bool = False) -> Shape:
+    """An empty thread's, or that of none."""
+    history, thread = ((), Thread(THREAD)) if from_nothing else first_thread(settings)
     form = form_of(thread)
-    model = Model(policy=settings.queue_on_interrupt, steerable=settings.steerable)
-    return Shape(form.key, form.names, history, thread, None, pickle.dumps(model))
+    model = Model(
+        policy=settings.queue_on_interrupt,
+        steerable=settings.steerable,
+        exists=not from_nothing,
+    )
+    return Shape(form.key, form.names, history, thread, (), pickle.dumps(model))
 
 
-def give(shape: Shape, row: Row, call: Call, *, lost: bool = False, table: bool = True) -> Given:
-    """The command on the shape's example. With `lost`, by a worker whose lease has passed on.
+def give(shape: Shape, row: Row, call: Call, *, table: bool = True) -> Given:
+    """The command on the shape's example. With `table` compared with the contract's model too."""
 
-    With `table` it is compared with the contract's model too.
-    """
-
-    def attempt(remembered: Thread | None, token: int | None) -> Done:
+    def attempt(remembered: Thread, token: int | None = 2) -> Done:
         return _attempt(shape, row, call, remembered, token)
 
-    token = 1 if lost else 2
-    done = attempt(shape.thread, token)
-    stale = attempt(shape.before, token) if shape.before is not None else done
+    done = attempt(shape.thread)
+    stale = tuple(attempt(remembered) for remembered in shape.past)
     # What is refused or does nothing does so before anybody looks at the lease.
     tokens = (1, None) if row.leased and done.appended else ()
     fenced = tuple(attempt(shape.thread, held) for held in tokens)
-    trial = Trial(row, call, done, stale, fenced, shape.history, shape.thread, lost)
+    trial = Trial(row, call, done, stale, fenced, shape.history, shape.thread)
     faults, model = judged(trial, shape.model if table else None)
     if faults or not done.appended:
         return Given(done, stale, faults, None)
     thread = fold(shape.thread, (entry.event for entry in done.appended))
     form = form_of(thread)
     history = (*shape.history, *done.appended)
-    after = Shape(form.key, form.names, history, thread, shape.thread, model)
+    # One command earlier, and the first of all.
+    past = (shape.thread, *shape.past[-1:])
+    after = Shape(form.key, form.names, history, thread, past, model)
     return Given(done, stale, (), after)
 
 
-def _attempt(
-    shape: Shape, row: Row, call: Call, remembered: Thread | None, token: int | None
-) -> Done:
+def _attempt(shape: Shape, row: Row, call: Call, remembered: Thread, token: int | None) -> Done:
+    """Given by who holds the turn's lease if `token` is 2, and by who has lost it if it is 1."""
     if not row.leased:
         return do(call, shape.history, shape.thread, remembered=remembered)
     turn_id = str(call.arguments["turn_id"])
@@ -146,25 +174,28 @@ def _attempt(
 
 
 class Shapes:
-    """All shapes found so far, by key."""
+    """All shapes found so far, by key, and the forms of all their forks."""
 
     def __init__(self, *, table: bool) -> None:
         self._table = table
         self.known: dict[bytes, Shape] = {}
+        self.forks: set[bytes] = set()
+        self.effective: set[int] = set()  # the commands that took effect somewhere
         self.commands = 0  # really given
         self._misused: set[tuple[bytes, int]] = set()
 
-    def first(self, settings: ThreadSettings) -> Shape:
-        """An empty thread's."""
-        shape = first_shape(settings)
+    def first(self, settings: ThreadSettings, *, from_nothing: bool) -> Shape:
+        """An empty thread's, or that of none."""
+        shape = first_shape(settings, from_nothing=from_nothing)
         return self.known.setdefault(shape.key, shape)
 
-    def effect(self, shape: Shape, number: int, refs: Refs, lost: bool = False) -> Effect:
+    def effect(self, shape: Shape, number: int, refs: Refs) -> Effect:
         """What that command does to that shape."""
-        found = shape.effects.get((number, refs, lost))
+        found = shape.effects.get((number, refs))
         if found is None:
-            found = self._find(shape, ROWS[number], refs, lost=lost)
-            shape.effects[number, refs, lost] = found
+            found = shape.effects[number, refs] = self._find(shape, ROWS[number], refs)
+            if found.changes:
+                self.effective.add(number)
         return found
 
     def retry(self, shape: Shape, number: int, refs: Refs) -> tuple[Fault, ...]:
@@ -180,10 +211,10 @@ class Shapes:
             shape.retries[number, refs] = found
         return found
 
-    def _find(self, shape: Shape, row: Row, refs: Refs, *, lost: bool) -> Effect:
+    def _find(self, shape: Shape, row: Row, refs: Refs) -> Effect:
         self.commands += 1
         call, _ = call_of(shape, row, refs)
-        given = give(shape, row, call, lost=lost, table=self._table)
+        given = give(shape, row, call, table=self._table)
         if given.after is None:
             return Effect(None, faults=given.faults)
         now = {name: FIRST + place for place, name in enumerate(given.after.names)}
@@ -193,9 +224,14 @@ class Shapes:
             table[FIRST + place] = now.get(name, GONE)
         if given.after.key not in self.known:
             self.known[given.after.key] = given.after
-            if faults := tuple(forked(given.after.history, given.after.thread)):
+            if faults := tuple(self._forked(given.after)):
                 return Effect(None, faults=faults)
         return Effect(given.after.key, bytes(table), own)
+
+    def _forked(self, shape: Shape) -> Iterator[Fault]:
+        for fork in forked(shape.history, shape.thread, shape.names):
+            yield from fork.faults
+            self.forks |= fork.forms
 
 
 def call_of(shape: Shape, row: Row, refs: Refs) -> tuple[Call, str]:

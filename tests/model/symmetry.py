@@ -2,8 +2,8 @@
 
 Every id becomes the number of its first appearance, in texts too (a prompt's text here is its id,
 so that whose text it is stays part of the form). `seq` and `version` are left out: they count what
-happened and decide nothing. All else stays, found by walking the fields, so that a field the state
-is given later is part of the form from that day on.
+happened and decide nothing but whether there is a thread. All else stays, found by walking the
+fields, so that a field the state is given later is part of the form from that day on.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Form(NamedTuple):
 def form_of(thread: Thread) -> Form:
     """Equal keys: the threads differ in names and counters only."""
     names: dict[str, int] = {}
-    text = repr(_plain(thread, names))
+    text = repr((thread.exists, _plain(thread, names)))
     return Form(hashlib.blake2b(text.encode(), digest_size=8).digest(), tuple(names))
 
 
