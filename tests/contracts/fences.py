@@ -11,7 +11,14 @@ from threading import Event
 import pytest
 
 from adapters.recorder import LogRecorder
-from adapters.records import DuplicateCommand, LeaseNotHeld, LogRecord, SeqConflict, VersionConflict
+from adapters.records import (
+    DuplicateCommand,
+    LeaseBeingTaken,
+    LeaseNotHeld,
+    LogRecord,
+    SeqConflict,
+    VersionConflict,
+)
 from domain.ports import Fence, Lease, Leases
 from tests.contracts.records import commanded, record
 from tests.fixtures.patience import PATIENCE
@@ -29,6 +36,23 @@ def taken(leases: Leases, holder: str = "one") -> Lease:
     lease = leases.acquire(TURN, THREAD, holder, LEASE_SECONDS)
     assert lease is not None
     return lease
+
+
+def write_until_refused(
+    log: LogRecorder, event: Callable[[int], LogRecord], fence: Fence, writing: Event
+) -> None:
+    """One after the other, for as long as the fence lets it; while the lease changes hands, the
+    same one again."""
+    version = 1
+    while True:
+        try:
+            log.append([event(version)], fence=fence)
+        except LeaseBeingTaken:
+            continue
+        except LeaseNotHeld:
+            return
+        version += 1
+        writing.set()
 
 
 class FencesContract(ABC):
@@ -164,14 +188,11 @@ class FencesContract(ABC):
         old = taken(leases)
 
         def write(number: int) -> None:
-            for version in range(1, 10_000):
+            def event(version: int) -> LogRecord:
                 stream = f"turn_1.{number}"
-                event = record(f"thr_{number}", version, stream_id=stream, type_="by.1")
-                try:
-                    log.append([event], fence=Fence(TURN, old.token))
-                except LeaseNotHeld:
-                    return
-                writing[number].set()
+                return record(f"thr_{number}", version, stream_id=stream, type_="by.1")
+
+            write_until_refused(log, event, Fence(TURN, old.token), writing[number])
 
         def take_over() -> None:
             for event in writing:
@@ -197,13 +218,10 @@ class FencesContract(ABC):
         writing = [Event() for _ in range(3)]
 
         def write(number: int) -> None:
-            for version in range(1, 10_000):
-                event = record(f"thr_{number}", version, type_="without")
-                try:
-                    log.append([event], fence=Fence(TURN))
-                except LeaseNotHeld:
-                    return
-                writing[number].set()
+            def event(version: int) -> LogRecord:
+                return record(f"thr_{number}", version, type_="without")
+
+            write_until_refused(log, event, Fence(TURN), writing[number])
 
         with ThreadPoolExecutor(3) as threads:
             work = [threads.submit(write, number) for number in range(3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 
 import pytest
@@ -12,7 +13,7 @@ from tests.faults.points import random_point
 from tests.faults.site import Site
 from tests.fixtures.faults import Proxy
 
-BATCHES, POINTS = 10, 20
+BATCHES, POINTS = int(os.environ.get("TURNLOG_TEST_FAULT_BATCHES", "10")), 20
 THREADS = ("thr_a", "thr_b", "thr_c")
 CALLERS = (3, 2, 1)  # in each process
 

@@ -46,7 +46,7 @@ def test_everything_agrees_through_any_schedule(stage: Stage, many_snapshots: No
     run_state_machine_as_test(
         lambda: Machine(stage),  # type: ignore[arg-type]
         settings=settings(
-            max_examples=max(1, examples // 5),
+            max_examples=max(1, examples // 8),
             stateful_step_count=30,
             suppress_health_check=list(HealthCheck),
         ),
