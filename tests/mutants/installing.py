@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import pytest
@@ -82,11 +82,9 @@ def functions_part(text: str) -> tuple[int, int]:
 @contextmanager
 def queries(file: str, text: str) -> Iterator[None]:
     """Named queries of adapters/postgres/sql, wherever they were loaded to."""
-    loaded = load_queries(Path(file).name)
-    (inner,) = (found for found in gc.get_referents(loaded) if isinstance(found, dict))
-    before = dict(loaded)
+    before = load_queries(Path(file).name)
     with _read_as(file, text), pytest.MonkeyPatch.context() as patch:
-        after = dict(load_queries.__wrapped__(Path(file).name))
+        after = load_queries.__wrapped__(Path(file).name)
         changed = {before[name]: after[name] for name in before if before[name] != after[name]}
         for module in list(sys.modules.values()):
             if not getattr(module, "__name__", "").startswith("adapters."):
@@ -94,11 +92,9 @@ def queries(file: str, text: str) -> Iterator[None]:
             for name, value in list(vars(module).items()):
                 if isinstance(value, str) and value in changed:
                     patch.setattr(module, name, changed[value])
-        inner.update(after)
-        try:
-            yield
-        finally:
-            inner.update(before)
+                elif isinstance(value, MappingProxyType) and value == before:
+                    patch.setattr(module, name, after)
+        yield
 
 
 @contextmanager
