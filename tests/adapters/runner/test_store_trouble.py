@@ -179,12 +179,18 @@ async def test_when_the_log_cannot_be_written_the_turn_is_left_to_the_next_start
 @story
 async def test_a_watch_that_cannot_read_for_a_while_goes_on(stage: Stage) -> None:
     """The lease decides whether the work goes on, not a read that failed."""
-    service = failing(stage.another_process(), "thread", away, 2, late=False)
+    failures: list[Exception] = []
+
+    def noted() -> Exception:
+        failures.append(away())
+        return failures[-1]
+
+    service = failing(stage.another_process(), "thread", noted, 2, late=False)
     turn_id = stage.thread("A")
 
     async def steered(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
-        for i in range(3):
-            yield said(f"{i}")
+        while len(failures) < 2:  # one read may answer several rings of the bell
+            yield said("again")
         stage.submit("S", delivery="steer")
         await handle.wait_input()
         yield said("heard")
