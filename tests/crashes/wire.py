@@ -12,10 +12,8 @@ from typing import Final, Literal, Protocol
 from adapters.postgres.database import Database
 from tests.crashes.effects import BEGIN, COMMIT, ROLLBACK, is_quiet, name_of
 from tests.crashes.protocol import Piece, pieces
-from tests.fixtures.faults import address_of, connected, url_through
 from tests.fixtures.patience import PATIENCE
-
-CHUNK_BYTES: Final = 65_536
+from tests.fixtures.sockets import address_of, arriving, connected, shut, url_through
 
 Fate = Literal["goes on", "before", "after", "late", "gone", "request lost", "answer lost"]
 """Of a process that is about to do something: it goes on; dies before it; dies when that is out of
@@ -64,7 +62,7 @@ class Wire:
 
     def settle(self) -> None:
         """The process is over: returns when the server knows, and holds nothing more for it."""
-        _shut(self._listener)
+        shut(self._listener)
         self._accepting.join(PATIENCE)
         self._listener.close()
         # All of them first: one may wait in the server for a lock that another one has.
@@ -112,21 +110,21 @@ class _Line:
 
     def _pass_on(self) -> None:
         """Pass on what comes until the process ends, or is to die: then `fate` says how."""
-        arriving = pieces(_arriving(self._client))
-        for piece in arriving:
+        requests = pieces(arriving(self._client))
+        for piece in requests:
             if self._gate.is_over:
                 return
             self.fate = self._fate_at(piece)
             if self.fate in ("goes on", "after", "late", "answer lost"):
                 data = piece.data
                 if self.fate != "goes on" and not piece.asks:
-                    data += _end_of_statement(arriving)
+                    data += _end_of_statement(requests)
                 if self.fate == "late":
                     self._late = data
                 else:
                     self._send(data)
             if self.fate in LOST:
-                _shut(self._client)
+                shut(self._client)
             if self.fate != "goes on":
                 return
 
@@ -177,31 +175,15 @@ class _Line:
         return "goes on"
 
     def _replies(self) -> None:
-        for data in _arriving(self._server):
+        for data in arriving(self._server):
             if not self._gate.is_over and self.fate == "goes on":
                 with contextlib.suppress(OSError):
                     self._client.sendall(data)
-        _shut(self._client)
+        shut(self._client)
 
     def _send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
             self._server.sendall(data)
-
-
-def _arriving(source: socket.socket) -> Iterator[bytes]:
-    while True:
-        try:
-            data = source.recv(CHUNK_BYTES)
-        except OSError:
-            return
-        if not data:
-            return
-        yield data
-
-
-def _shut(end: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
 
 
 def _end_of_statement(arriving: Iterator[Piece]) -> bytes:

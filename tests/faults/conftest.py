@@ -10,7 +10,6 @@ from adapters.composition import OpenDatabase, Turnlog, turnlog_on
 from adapters.postgres.database import Database
 from adapters.settings import Settings
 from tests.faults.workers import Processes
-from tests.fixtures.patience import PATIENCE
 
 
 @pytest.fixture
@@ -21,9 +20,5 @@ def turnlog(database: Database) -> Iterator[Turnlog]:
 
 @pytest.fixture
 def processes(database: Database) -> Iterator[Processes]:
-    made = Processes(database)
-    yield made
-    for process in made.started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=PATIENCE)
+    with Processes(database) as made:
+        yield made

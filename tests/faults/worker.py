@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 
 from adapters.composition import Turnlog, open_turnlog
 from adapters.engines.script import parse_script
@@ -23,8 +22,9 @@ from adapters.runner.turn import TurnResult
 from adapters.settings import load_settings
 from adapters.system import SystemEntropy
 from domain.execution import Execution
-from domain.ports import EventLog, Fence, Lease, Recorded, Uncommitted
+from domain.ports import Lease
 from domain.service import ThreadService
+from tests.fixtures.logs import interfering
 
 
 def stop_here() -> None:
@@ -56,31 +56,9 @@ class DyingLeases:
         return lease
 
 
-class StoppingLog:
-    """A log whose process stops as it sends the first append of that kind: it has made sure of its
-    lease, and nobody can tell it that it is lost."""
-
-    def __init__(self, log: EventLog, before: str) -> None:
-        self._log = log
-        self._before = before
-        self.read_thread = log.read_thread
-        self.read_command = log.read_command
-
-    def append(
-        self,
-        entries: Sequence[Uncommitted],
-        *,
-        expected_seq: int,
-        fence: Fence | None = None,
-    ) -> tuple[Recorded, ...]:
-        if self._before and entries[0].event.name == self._before:
-            self._before = ""
-            stop_here()
-        return self._log.append(entries, expected_seq=expected_seq, fence=fence)
-
-
 async def work(turnlog: Turnlog, script: str, what: list[str]) -> tuple[TurnResult, ...]:
-    log = StoppingLog(turnlog.log, os.environ.get("TURNLOG_TEST_STOP_BEFORE", ""))
+    # It has made sure of its lease then, and nobody can tell it that it is lost.
+    log = interfering(turnlog.log, os.environ.get("TURNLOG_TEST_STOP_BEFORE", ""), stop_here)
     deadly = int(os.environ.get("TURNLOG_TEST_DEADLY_LEASE", "0"))
     stops = "TURNLOG_TEST_STOP_WITH_LEASE" in os.environ
     runner = Runner(

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from adapters.composition import Turnlog
 from adapters.postgres.connection import Connection
@@ -23,7 +23,7 @@ RECOVERED = "turn.completed interrupted by recovery: worker lost"
 
 
 class Processes:
-    """Worker processes on the test's database."""
+    """Worker processes on the test's database, gone after the block."""
 
     def __init__(self, database: Database) -> None:
         self._environment = {
@@ -33,6 +33,15 @@ class Processes:
             "TURNLOG_CONNECT_TIMEOUT_SECONDS": "600",  # of one that is stopped, the time goes by
         }
         self.started: list[subprocess.Popen[str]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate(timeout=PATIENCE)
 
     def start(self, script: str, *what: str, **more: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Final
 
 from adapters.composition import OpenDatabase, Turnlog, turnlog_on
@@ -13,10 +12,10 @@ from adapters.postgres.database import Database
 from adapters.records import LogEntry
 from adapters.settings import Settings
 from domain.execution import Execution
-from domain.ports import EventLog, Fence, Recorded, Uncommitted
 from domain.service import ThreadService
 from tests.faults.observers import Watcher, watching
 from tests.fixtures.clock import HandClock
+from tests.fixtures.logs import WatchedLog
 
 # Small, so that texts above it are among those that are drawn.
 MAX_EVENT_BYTES: Final = 1_500
@@ -38,30 +37,6 @@ class Draws:
         return hashlib.sha256(f"{self._command}.{self._count}".encode()).digest()[:16]
 
 
-@dataclass
-class Interposed:
-    """A log before whose next append something happens: what another writer does just then."""
-
-    log: EventLog
-    before_append: Callable[[], object] | None = None
-
-    def append(
-        self, entries: Sequence[Uncommitted], *, expected_seq: int, fence: Fence | None = None
-    ) -> tuple[Recorded, ...]:
-        meanwhile, self.before_append = self.before_append, None
-        if meanwhile is not None:
-            meanwhile()
-        return self.log.append(entries, expected_seq=expected_seq, fence=fence)
-
-    def read_thread(
-        self, thread_id: str, *, after_seq: int = 0, upto_seq: int | None = None
-    ) -> Sequence[Recorded]:
-        return self.log.read_thread(thread_id, after_seq=after_seq, upto_seq=upto_seq)
-
-    def read_command(self, command_id: str) -> Sequence[Recorded]:
-        return self.log.read_command(command_id)
-
-
 class Process:
     """A turnlog on that database. `restart` throws away everything it has in memory.
 
@@ -80,7 +55,7 @@ class Process:
         self.turnlog: Turnlog = self._stack.enter_context(turnlog_on(opened, settings))
         execution: Execution = self.turnlog.execution
         execution._clock, execution._entropy = self._clock, self.draws
-        execution._log = self.log = Interposed(self.turnlog.log)
+        execution._log = self.log = WatchedLog(self.turnlog.log)
         self._watcher: Watcher | None = None
         if self._watched:
             self._watcher = self._stack.enter_context(watching(self.turnlog.recorder))

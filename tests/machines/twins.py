@@ -75,7 +75,12 @@ class Twins:
         number, later = self._begin(), self._begin()
         answers: list[Answer] = []
         log = self.processes[who].log
-        log.before_append = lambda: answers.append(self._ask(meanwhile, 1 - who, number))
+
+        def interfere(_: object) -> None:
+            log.before_append = None
+            answers.append(self._ask(meanwhile, 1 - who, number))
+
+        log.before_append = interfere
         answer = self._ask(wish, who, later)
         log.before_append = None
         if answers:

@@ -23,9 +23,9 @@ from psycopg.types.numeric import Int8
 from adapters.postgres.connection import Connection
 from domain.events.registry import ALL
 from projections import registry
-from tests.projections.histories import Log, _decorated
+from tests.projections.damage import NEEDED, TOO_EARLY, Line, damaged, lines_of, without
+from tests.projections.histories import Log, decorated
 from tests.projections.story import STORY
-from tests.projections.test_broken_logs import NEEDED, Line, damaged, without
 
 Cuts = tuple[int, ...]
 Made = tuple[bool, ...] | tuple[str, ...]
@@ -42,16 +42,6 @@ _ROWS: Final[Sequence[Asked]] = [
     for table, key in registry.KEYS.items()
 ]
 WHOLE: Final = len(STORY.entries)
-_MOVED: Final = (
-    ("thread.rolled_back", "turn.started"),
-    ("prompt.promoted", "prompt.admitted"),
-    ("queue.held", "prompt.admitted"),
-    ("item.completed", "item.started"),
-    ("turn.completed", "turn.started"),
-    ("turn.steered", "turn.started"),
-    ("approval.resolved", "approval.requested"),
-    ("approval.cancelled", "approval.requested"),
-)
 
 
 @dataclass(frozen=True)
@@ -80,11 +70,11 @@ class Texts:
 
 def cases() -> Iterator[tuple[Case, list[Line]]]:
     """All of them, with what is in their logs; those that tell most come first."""
-    lines = damaged(STORY, "swap", WHOLE - 1)  # as it is
+    lines = lines_of(STORY)
     for size in (WHOLE, 21, 5, 2, 1):
         cuts = (*range(size, WHOLE, size), WHOLE)
         yield _case("story", lines, cuts, fills=size == WHOLE), lines
-    imported = damaged(log_of_imported(), "swap", WHOLE - 1)
+    imported = lines_of(log_of_imported())
     for cuts in ((WHOLE,), (*range(9, WHOLE, 9), WHOLE)):
         yield _case("imported", imported, cuts, fills=len(cuts) == 1), imported
     for upto in range(3, WHOLE):  # what is there in between
@@ -97,7 +87,7 @@ def cases() -> Iterator[tuple[Case, list[Line]]]:
 
 def log_of_imported() -> Log:
     """The story, as if it had been imported in part."""
-    entries = (e._replace(event=_decorated(e.event, e.position, 3)) for e in STORY.entries)
+    entries = (e._replace(event=decorated(e.event, e.position, 3)) for e in STORY.entries)
     return Log(tuple(entries))
 
 
@@ -117,7 +107,7 @@ def _wrong(lines: list[Line]) -> Iterator[tuple[str, list[Line], int]]:
         place = next(i for i, line in enumerate(lines) if line.type == name)
         line = without(lines[place], field)
         yield "lacks", [*lines[:place], line, *lines[place + 1 :]], place + 1
-    for moved, before in _MOVED:
+    for moved, before in TOO_EARLY:
         line = next(line for line in lines if line.type == moved)
         rest = [other for other in lines if other is not line]
         at = next(i for i, other in enumerate(rest) if other.type == before)

@@ -70,7 +70,7 @@ def log_of(script: Sequence[Move], threads: int = 1, imported: int = 0) -> Log:
     play_all(world.service, script, THREADS[:threads])
     return Log(
         tuple(
-            entry._replace(event=_decorated(entry.event, entry.position, imported))
+            entry._replace(event=decorated(entry.event, entry.position, imported))
             for entry in world.log.entries
         )
     )
@@ -92,7 +92,7 @@ def log_of_steps(*steps: Step) -> Log:
     return Log(tuple(world.log.entries))
 
 
-def _decorated(event: Event, number: int, imported: int) -> Event:
+def decorated(event: Event, number: int, imported: int) -> Event:
     if isinstance(event, TurnCompleted) and number % 2:
         usage = Usage(
             input_tokens=number,

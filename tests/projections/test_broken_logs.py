@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -20,43 +20,18 @@ from projections.follow import Follower
 from projections.rebuild import rebuild
 from projections.registry import KEYS, ROWS
 from tests.fixtures.database import DatabaseFactory
+from tests.projections.damage import (
+    KINDS_OF_DAMAGE,
+    NEEDED,
+    TOO_EARLY,
+    Line,
+    damaged,
+    lines_of,
+    without,
+)
 from tests.projections.histories import Log, logs
 from tests.projections.story import STORY
 from tests.projections.tables import Tables, tables_of
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row of the log before it has its numbers."""
-
-    thread_id: str
-    stream_id: str
-    type: str
-    data: str
-
-
-KINDS_OF_DAMAGE = ["repeat", "leave out", "swap", "newer version", "rename", "no body"]
-
-
-def damaged(log: Log, kind: str, at: int) -> list[Line]:
-    """The lines of a log with one thing wrong in it, nowhere before that place."""
-    lines = [Line(r.thread_id, r.stream_id, r.topic, r.state.decode()) for r in log.records()]
-    line = lines[at]
-    match kind:
-        case "repeat":
-            lines.append(line)
-        case "leave out":
-            del lines[at]
-        case "swap":
-            lines.append(lines.pop(at))
-        case "newer version":
-            body = json.loads(line.data)
-            lines[at] = replace(line, data=json.dumps({**body, "v": body["v"] + 1}))
-        case "rename":
-            lines[at] = replace(line, type=f"{line.type}_again")
-        case _:
-            lines[at] = replace(line, data='{"v": 1}')
-    return lines
 
 
 def write(connection: Connection, lines: Sequence[Line]) -> None:
@@ -174,22 +149,12 @@ def test_a_story_that_is_wrong_somewhere_stops_at_the_same_event_however_it_is_c
 
 @pytest.mark.parametrize(
     ("moved", "before"),
-    [
-        ("thread.rolled_back", "turn.started"),
-        ("thread.created", "queue.held"),
-        ("prompt.promoted", "prompt.admitted"),
-        ("queue.held", "prompt.admitted"),
-        ("item.completed", "item.started"),
-        ("turn.completed", "turn.started"),
-        ("turn.steered", "turn.started"),
-        ("approval.resolved", "approval.requested"),
-        ("approval.cancelled", "approval.requested"),
-    ],
+    [*TOO_EARLY, ("thread.created", "queue.held")],
 )
 def test_an_event_before_the_one_it_needs_stops_them_there(
     shared: Tables, moved: str, before: str
 ) -> None:
-    lines = damaged(STORY, "swap", len(STORY.entries) - 1)  # as it is
+    lines = lines_of(STORY)
     line = next(line for line in lines if line.type == moved)
     lines.remove(line)
     lines.insert(next(i for i, other in enumerate(lines) if other.type == before), line)
@@ -200,7 +165,7 @@ def test_an_event_before_the_one_it_needs_stops_them_there(
 def test_an_event_that_is_there_twice_in_a_row_stops_them_or_changes_nothing(
     shared: Tables, event: type[Event]
 ) -> None:
-    lines = damaged(STORY, "swap", len(STORY.entries) - 1)  # as it is
+    lines = lines_of(STORY)
     place = next(i for i, line in enumerate(lines) if line.type == event.name)
     lines.insert(place, lines[place])
     harmless = {
@@ -217,37 +182,18 @@ def test_an_event_that_is_there_twice_in_a_row_stops_them_or_changes_nothing(
     assert_stops_at(shared, lines, None if event.name in harmless else place + 2)
 
 
-# Beside `v` and what a constraint of the tables asks for.
-NEEDED = [
-    ("thread.updated", "settings"),
-    ("thread.rolled_back", "at"),
-    ("turn.steered", "at"),
-    ("turn.interrupt_requested", "queued"),
-    ("prompt.edited", "text"),
-    ("prompt.redelivered", "delivery"),
-    ("prompt.moved", "input_ids"),
-    ("queue.held", "reason"),
-]
-
-
-def without(line: Line, field: str) -> Line:
-    body = json.loads(line.data)
-    del body[field]
-    return replace(line, data=json.dumps(body))
-
-
 @pytest.mark.parametrize(("event", "field"), NEEDED)
 def test_an_event_without_something_it_needs_stops_them_there(
     shared: Tables, event: str, field: str
 ) -> None:
-    lines = damaged(STORY, "swap", len(STORY.entries) - 1)  # as it is
+    lines = lines_of(STORY)
     place = next(i for i, line in enumerate(lines) if line.type == event)
     lines[place] = without(lines[place], field)
     assert_stops_at(shared, lines, place + 1)
 
 
 def test_an_event_that_names_no_prompt_is_taken(shared: Tables) -> None:
-    lines = damaged(STORY, "swap", len(STORY.entries) - 1)  # as it is
+    lines = lines_of(STORY)
     place = next(i for i, line in enumerate(lines) if line.type == "queue.held")
     body = {**json.loads(lines[place].data), "input_ids": []}
     lines.insert(place, replace(lines[place], data=json.dumps(body)))

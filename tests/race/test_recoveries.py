@@ -22,12 +22,8 @@ from tests.race.arena import Gate, shut
 
 @pytest.fixture
 def processes(database: Database) -> Iterator[Processes]:
-    made = Processes(database)
-    yield made
-    for process in made.started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=PATIENCE)
+    with Processes(database) as made:
+        yield made
 
 
 def printed(process: subprocess.Popen[str]) -> object:

@@ -35,7 +35,7 @@ from domain.ports import (
 )
 from tests.adapters.runner.asking import Asking, answer
 from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, scripted, story
-from tests.adapters.runner.test_steers import Interfering
+from tests.fixtures.logs import interfering
 from tests.fixtures.patience import PATIENCE
 
 
@@ -199,7 +199,7 @@ async def test_auto_approve_comes_too_late_for_an_interrupt(stage: Stage) -> Non
     stage.service.create(thread_id=THREAD)
     options = TurnOptions(auto_approve=True)
     turn_id = stage.submit("A", overrides=Overrides(options=options)) or ""
-    log = Interfering(stage.log, "approval.resolved", lambda: other.interrupt(THREAD, turn_id))
+    log = interfering(stage.log, "approval.resolved", lambda: other.interrupt(THREAD, turn_id))
     runner = stage.runner(Played(engine.play), service=stage.another_process(log))
     [result] = await runner.run(THREAD, turn_id)
     assert result.end == "interrupted"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -17,14 +19,17 @@ from domain.ports import (
     Answer,
     ApprovalAsked,
     EngineEvent,
+    EventLog,
     ItemBegan,
     ItemEnded,
+    Recorded,
     TurnContext,
     TurnHandle,
 )
 from tests.adapters.runner.asking import Asking, answer
 from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, scripted, story
-from tests.adapters.runner.test_steers import Interfering
+from tests.fixtures.logs import interfering
+from tests.fixtures.patience import PATIENCE
 
 # ── Interrupted meanwhile ────────────────────────────────────────────────────────────────────────
 
@@ -61,14 +66,56 @@ async def test_who_asks_when_the_turn_is_to_stop_is_told_at_once_and_nothing_is_
     stage: Stage,
 ) -> None:
     turn_id, engine, other = stage.thread("A"), Asking(), stage.another_process()
-    log = Interfering(stage.log, "approval.requested", lambda: other.interrupt(THREAD, turn_id))
+    log = interfering(stage.log, "approval.requested", lambda: other.interrupt(THREAD, turn_id))
     service = stage.another_process(log)
     runner = stage.runner(Played(engine.play), service=service, hints=None)
     [result] = await runner.run(THREAD, turn_id)
-    assert log.done
+    assert log.before_append is None
     assert engine.answers == [Answer("cancelled", reason="interrupt")]
     assert result.end == "interrupted"
     assert stage.events(ApprovalRequested) == []
+
+
+class LateAnswers:
+    """A log that is read for answers only after something else has happened."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self.read_command, self.append = log.read_command, log.append
+        self.asked, self.may_go_on = threading.Event(), threading.Event()
+
+    def read_thread(self, thread_id: str, **between: Any) -> Sequence[Recorded]:
+        if between:
+            self.asked.set()
+            assert self.may_go_on.wait(PATIENCE)
+        return self._log.read_thread(thread_id, **between)
+
+
+@story
+async def test_nobody_hears_cancelled_before_the_interrupt_is_heard(stage: Stage) -> None:
+    """The watch looks at the thread before the question is there, and for answers when the log
+    has the question and its end."""
+    told: list[tuple[Answer, bool]] = []
+    late = LateAnswers(stage.log)
+
+    async def play(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
+        yield ApprovalAsked("1", "May I?")
+        told.append((await handle.wait_answer("1"), handle.interrupted))
+
+    def let_the_watch_look() -> None:
+        stage.submit("B", delivery="queue")
+        assert late.asked.wait(PATIENCE)
+
+    turn_id = stage.thread("A")
+    log = interfering(stage.log, "approval.requested", let_the_watch_look)
+    runner = stage.runner(Played(play), service=stage.another_process(log), log=late)
+    run = asyncio.create_task(runner.run(THREAD, turn_id))
+    await stage.until_name("approval.requested")
+    stage.service.interrupt(THREAD, turn_id)
+    late.may_go_on.set()
+    [result] = await run
+    assert told == [(Answer("cancelled", reason="interrupt"), True)]
+    assert result.end == "interrupted"
 
 
 @story

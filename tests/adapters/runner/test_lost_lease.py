@@ -14,16 +14,14 @@ from adapters.runner.lease import RETRY_SECONDS, LeaseDesk
 from domain.errors import TurnNotActive
 from domain.ports import (
     EngineEvent,
-    EventLog,
-    Fence,
     Lease,
     Leases,
-    Recorded,
     TurnContext,
     TurnHandle,
     Uncommitted,
 )
 from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, silent, story
+from tests.fixtures.logs import WatchedLog
 from tests.fixtures.patience import PATIENCE
 
 
@@ -279,33 +277,14 @@ async def test_another_worker_takes_over_by_an_event_and_late_items_are_refused(
         stage.service.record_item(THREAD, turn_id, "agent_message", "late")
 
 
-class Counting:
-    """A log that counts what is sent to be appended, taken or not."""
-
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
-        self.sent = 0
-        self.read_thread = log.read_thread
-        self.read_command = log.read_command
-
-    def append(
-        self,
-        entries: Sequence[Uncommitted],
-        *,
-        expected_seq: int,
-        fence: Fence | None = None,
-    ) -> tuple[Recorded, ...]:
-        self.sent += 1
-        return self._log.append(entries, expected_seq=expected_seq, fence=fence)
-
-
 @story
 async def test_a_worker_whose_append_is_refused_sends_no_other_and_does_not_end_the_turn(
     stage: Stage,
 ) -> None:
     """To it, no time has passed, and nothing was written: only the store can tell."""
     turn_id = stage.thread("A", "B")
-    engine, log = Endless(), Counting(stage.log)
+    engine, sent = Endless(), list[Sequence[Uncommitted]]()
+    log = WatchedLog(stage.log, sent.append)
     leases = Renewing(stage.leases, stage.leases.renew)
     released: list[Lease] = []
     leases.release = released.append
@@ -313,11 +292,11 @@ async def test_a_worker_whose_append_is_refused_sends_no_other_and_does_not_end_
     runner = stage.runner(played, leases=leases, log=log, service=stage.another_process(log))
     run = asyncio.create_task(runner.run(THREAD, turn_id))
     await stage.until_name("item.completed", 2)
-    before, sent = stage.history(), log.sent
+    before, count = stage.history(), len(sent)
     stage.pass_lease_time(PACE.lease_seconds + 1)
     engine.go_on.set()
     [result] = await run
-    assert (result.end, result.outcome, log.sent) == ("lost", None, sent + 1)
+    assert (result.end, result.outcome, len(sent)) == ("lost", None, count + 1)
     assert (played.closed, released) == (1, [])
     assert stage.history() == before
     results = await stage.runner(Played(silent), "next").run(THREAD, turn_id)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,46 +12,13 @@ from domain.events.turn import TurnCompleted, TurnSteered
 from domain.options import ThreadSettings
 from domain.ports import (
     EngineEvent,
-    EventLog,
-    Fence,
     Lease,
-    Recorded,
     StepBoundary,
     TurnContext,
     TurnHandle,
-    Uncommitted,
 )
 from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, scripted, story
-
-
-@dataclass
-class Interfering:
-    """A log in which another process gets in just before an append with that event."""
-
-    log: EventLog
-    before: str
-    meanwhile: Callable[[], object]
-    done: bool = False
-
-    def append(
-        self,
-        entries: Sequence[Uncommitted],
-        *,
-        expected_seq: int,
-        fence: Fence | None = None,
-    ) -> tuple[Recorded, ...]:
-        if not self.done and any(entry.event.name == self.before for entry in entries):
-            self.done = True
-            self.meanwhile()
-        return self.log.append(entries, expected_seq=expected_seq, fence=fence)
-
-    def read_thread(
-        self, thread_id: str, *, after_seq: int = 0, upto_seq: int | None = None
-    ) -> Sequence[Recorded]:
-        return self.log.read_thread(thread_id, after_seq=after_seq, upto_seq=upto_seq)
-
-    def read_command(self, command_id: str) -> Sequence[Recorded]:
-        return self.log.read_command(command_id)
+from tests.fixtures.logs import interfering
 
 
 @story
@@ -119,7 +85,7 @@ async def test_d8_also_when_another_process_admits_it_between_decision_and_appen
 ) -> None:
     turn_id = stage.thread("A")
     other = stage.another_process()
-    log = Interfering(
+    log = interfering(
         stage.log,
         "turn.completed",
         lambda: other.submit(THREAD, "S", delivery="steer", input_id="inp_S"),
@@ -127,7 +93,7 @@ async def test_d8_also_when_another_process_admits_it_between_decision_and_appen
     runner = stage.runner(scripted(stage, "{}"), service=stage.another_process(log))
     [result] = await runner.run(THREAD, turn_id)
     assert result.end == "completed"
-    assert log.done
+    assert log.before_append is None
     assert stage.texts("agent_message") == ["You said: A", "Understood: S"]
 
 
