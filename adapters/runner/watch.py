@@ -65,7 +65,11 @@ class Watch:
 
     async def _look_for_answers(self, thread: Thread) -> None:
         """What the engine asked for and is open no more was answered or cancelled: the log says
-        which, and by whom."""
+        which, and by whom.
+
+        It is read no further than `thread` was. The question may be newer than that, and its
+        answer, too: an engine would hear "cancelled" before it hears of the interrupt.
+        """
         approvals, turn = self._handle.approvals, thread.turn
         approvals.seen(thread.seq)
         if turn is None or turn.turn_id != self._turn_id:
@@ -73,6 +77,6 @@ class Watch:
         after = approvals.after({approval.approval_id for approval in turn.open_approvals})
         if after is not None:
             recorded = await asyncio.to_thread(
-                lambda: self._log.read_thread(self._thread_id, after_seq=after)
+                lambda: self._log.read_thread(self._thread_id, after_seq=after, upto_seq=thread.seq)
             )
             approvals.hear(entry.event for entry in recorded)
