@@ -54,7 +54,8 @@ class ThreadIsArchived(Refused):
 
 
 class ThreadIsImported(Refused):
-    """Thread {thread_id} is imported history and takes no commands. Start a thread of your own."""
+    """Thread {thread_id} is imported history and takes no commands. Fork it (`turnlog fork
+    {thread_id}`): the fork has that history, is yours, and goes on."""
 
 
 class ThreadBusy(Refused):
