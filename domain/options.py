@@ -6,12 +6,22 @@ Whatever is resolved is written into `prompt.admitted`, so replay never depends 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 QueuePolicy = Literal["continue", "hold", "discard"]
 Delivery = Literal["queue", "steer", "interrupt"]
+OptionName = Literal[
+    "model",
+    "mode",
+    "allow_shell",
+    "trust_mode",
+    "auto_approve",
+    "temperature",
+    "top_p",
+    "max_tokens",
+]
 
 # An interrupt may be made stricter, never milder (L15).
 ESCALATION: tuple[QueuePolicy, ...] = ("continue", "hold", "discard")
@@ -25,6 +35,10 @@ def _printable(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise ValueError("must have printable characters only, and one at least")
     return text
+
+
+def _each_once(names: tuple[OptionName, ...]) -> tuple[OptionName, ...]:
+    return tuple(sorted(set(names)))
 
 
 Name = Annotated[str, AfterValidator(_printable)]
@@ -71,6 +85,30 @@ class ThreadSettings(Value):
     options: TurnOptions = TurnOptions()
     queue_on_interrupt: QueuePolicy = "hold"
     steerable: bool = True
+
+
+class SettingsChange(Value):
+    """What an update changes; None keeps what is there, whatever that is by then.
+
+    The options that `cleared` names are left to the engine again. None of them may be given, too.
+    """
+
+    options: TurnOptions = TurnOptions()
+    cleared: Annotated[tuple[OptionName, ...], AfterValidator(_each_once)] = ()
+    queue_on_interrupt: QueuePolicy | None = None
+    steerable: bool | None = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if both := self.options.model_dump(exclude_none=True).keys() & set(self.cleared):
+            raise ValueError(f"given and cleared: {', '.join(sorted(both))}")
+        return self
+
+    def over(self, base: ThreadSettings) -> ThreadSettings:
+        """These settings, with `base` for what they leave as it is."""
+        options = self.options.over(base.options).model_copy(update=dict.fromkeys(self.cleared))
+        given = self.model_dump(include={"queue_on_interrupt", "steerable"}, exclude_none=True)
+        return base.model_copy(update={**given, "options": options})
 
 
 class Routing(Value):

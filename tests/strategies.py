@@ -12,7 +12,7 @@ played against any service:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 from hypothesis import strategies as st
@@ -21,7 +21,7 @@ from domain.errors import Refused, ThreadNotFound
 from domain.events.base import ItemKind
 from domain.events.turn import TurnStatus
 from domain.inbox import Inbox, held
-from domain.options import Delivery, Overrides, QueuePolicy, ThreadSettings, TurnOptions
+from domain.options import Delivery, OptionName, Overrides, QueuePolicy, SettingsChange, TurnOptions
 from domain.outcome import Outcome
 from domain.service import ThreadService
 from domain.thread import Thread
@@ -75,21 +75,23 @@ TEXTS: Final = st.one_of(
     st.text(min_size=1, max_size=20),
     st.sampled_from(["", "  ", " \n\t a  b \n", "a\0b", "\ud83d", "x" * 400, "日本語", "😀" * 141]),
 )
-JSON_TEXTS: Final = st.text(st.characters(codec=None), max_size=6)
-JSON_VALUES: Final = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | JSON_TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(JSON_TEXTS, inner, max_size=3),
-    max_leaves=8,
+MODELS: Final[Sequence[tuple[str | None, tuple[OptionName, ...]]]] = (
+    (None, ("model",)),
+    (None, ()),
+    ("m1", ()),
 )
 # One choice, not three: they are drawn for every move.
 SETTINGS: Final = st.sampled_from(
     [
-        ThreadSettings(
-            options=TurnOptions(model=model), queue_on_interrupt=queued, steerable=steerable
+        SettingsChange(
+            options=TurnOptions(model=model),
+            cleared=cleared,
+            queue_on_interrupt=queued,
+            steerable=steerable,
         )
-        for steerable in (True, True, False)
-        for model in (None, "m1", "m2")
-        for queued in get_args(QueuePolicy)
+        for steerable in (True, None, False)
+        for model, cleared in MODELS
+        for queued in POLICIES
     ]
 )
 
@@ -105,7 +107,7 @@ class Move:
     delivery: Delivery | None = None
     queued: QueuePolicy | None = None
     status: TurnStatus = "completed"
-    settings: ThreadSettings = ThreadSettings()
+    settings: SettingsChange = field(default_factory=SettingsChange)
 
 
 @dataclass(frozen=True)

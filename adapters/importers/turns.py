@@ -25,7 +25,14 @@ from domain.events.prompt import PromptAdmitted, PromptOrigin
 from domain.events.thread import Origin
 from domain.events.turn import TurnCompleted, TurnStatus
 from domain.inbox import Inbox
-from domain.options import Delivery, Overrides, Routing, ThreadSettings, TurnOptions
+from domain.options import (
+    Delivery,
+    Overrides,
+    Routing,
+    SettingsChange,
+    ThreadSettings,
+    TurnOptions,
+)
 from domain.thread import Thread
 from domain.turn import Turn
 
@@ -81,7 +88,7 @@ class Turns:
         """A new title, unless it is the old one or none."""
         if not title or not title.strip():
             self.recording.skip("an empty title")
-        elif not self.recording.do(lambda c, t: decide_update(title, None, c, t)):
+        elif not self.recording.do(lambda c, t: decide_update(title, SettingsChange(), c, t)):
             self.recording.skip("a title that is not new")
 
     def submit(

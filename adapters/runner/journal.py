@@ -50,7 +50,8 @@ class Journal:
 
     `TurnNotActive` when somebody else ended the turn; `LeaseLost` when it passed on, after which
     nothing may be written any more; the domain's other refusals; a `StoreError` when the log cannot
-    be written. `held` is the turn's lease, which every append names (L14).
+    be written. `held` is the turn's lease, which every append names (L14); its worker is the actor
+    of all that is written.
 
     A turn is run by one worker, once, so its id and a count name each command of its worker. What
     may have been written is sent again under the same name, and is there once (L10).
@@ -71,6 +72,7 @@ class Journal:
         self._turn_id = turn_id
         self._held = held
         self._lease = held.lease
+        self._worker = held.worker
         self._approvals = approvals
         self._pace = pace
         self._time = time
@@ -110,7 +112,11 @@ class Journal:
         command_id = self._command_id()
         taken = await self._call(
             lambda: self._service.take_steers(
-                self._thread_id, self._turn_id, command_id=command_id, lease=self._lease
+                self._thread_id,
+                self._turn_id,
+                actor=self._worker,
+                command_id=command_id,
+                lease=self._lease,
             )
         )
         return tuple(
@@ -128,7 +134,7 @@ class Journal:
                     approval_id,
                     "approved",
                     note=note,
-                    actor="runner",
+                    actor=self._worker,
                     command_id=command_id,
                 )
             )
@@ -143,6 +149,7 @@ class Journal:
                 status,
                 error=shortened(error),
                 usage=self._usage,
+                actor=self._worker,
                 command_id=command_id,
                 lease=self._lease,
             )
@@ -156,6 +163,7 @@ class Journal:
                 self._thread_id,
                 self._turn_id,
                 shortened(error) or "",
+                actor=self._worker,
                 command_id=command_id,
                 lease=self._lease,
             )
@@ -172,6 +180,7 @@ class Journal:
                 event.kind,
                 event.summary,
                 detail=event.detail,
+                actor=self._worker,
                 command_id=command_id,
                 lease=self._lease,
             )
@@ -191,6 +200,7 @@ class Journal:
                 text=event.text,
                 result=event.result,
                 reason=event.error,
+                actor=self._worker,
                 command_id=command_id,
                 lease=self._lease,
             )
@@ -206,6 +216,7 @@ class Journal:
                 event.summary,
                 text=event.text,
                 detail=event.detail,
+                actor=self._worker,
                 command_id=command_id,
                 lease=self._lease,
             )
@@ -225,6 +236,7 @@ class Journal:
                     event.summary,
                     item_id=item_id,
                     detail=event.detail,
+                    actor=self._worker,
                     approval_id=approval_id,
                     lease=self._lease,
                 )
@@ -270,7 +282,10 @@ class Journal:
 
 def described(error: BaseException) -> str:
     """An exception as the log keeps it: its class and what it says, never a traceback."""
-    said = str(error)
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001  # it is an engine's, which may be wrong in that, too
+        said = ""
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from adapters.runner.blocking import consume
 from adapters.runner.pace import Pace, Time
+from domain.execution import MAX_ACTOR_LENGTH
 from domain.ports import Lease, Leases
 
 T = TypeVar("T")
@@ -82,6 +83,12 @@ class HeldLease:
     def lease(self) -> Lease:
         """What every append into the turn has to name. Token 1: nobody had worked on it before."""
         return self._lease
+
+    @property
+    def worker(self) -> str:
+        """Who it is that has it, as the actor of what is written under it."""
+        holder = "".join(char if char.isprintable() else "?" for char in self._lease.holder)
+        return f"runner {holder}"[:MAX_ACTOR_LENGTH]
 
     def lose(self) -> None:
         """The store has said that it is not ours any more."""

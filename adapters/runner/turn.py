@@ -92,7 +92,7 @@ async def work_on(turn_id: str, thread_id: str, bell: Bell, parts: Parts) -> Tur
 async def _recover(turn_id: str, thread_id: str, held: HeldLease, parts: Parts) -> TurnResult:
     try:
         outcome = await in_thread(
-            lambda: parts.service.recover(thread_id, turn_id, lease=held.lease)
+            lambda: parts.service.recover(thread_id, turn_id, actor=held.worker, lease=held.lease)
         )
     except TurnNotActive:
         return TurnResult(thread_id, turn_id, "gone")

@@ -13,7 +13,7 @@ from domain.events.thread import (
     ThreadUnarchived,
     ThreadUpdated,
 )
-from domain.options import ThreadSettings
+from domain.options import SettingsChange, ThreadSettings
 from domain.thread import Thread
 
 
@@ -38,12 +38,15 @@ def decide_create(
 
 
 def decide_update(
-    title: str | None, settings: ThreadSettings | None, command: Command, thread: Thread
+    title: str | None, settings: SettingsChange, command: Command, thread: Thread
 ) -> tuple[Event, ...]:
-    """New title or settings; None keeps what is there, and no difference appends nothing."""
+    """New title or settings; None keeps what is there, and no difference appends nothing.
+
+    The event says them whole: it is decided on the thread as it was just before.
+    """
     thread.writable()
     new_title = thread.title if title is None else clean_title(title)
-    new_settings = settings or thread.settings
+    new_settings = settings.over(thread.settings)
     if (new_title, new_settings) == (thread.title, thread.settings):
         return ()
     header = command.header(thread.thread_id)

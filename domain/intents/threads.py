@@ -18,7 +18,7 @@ from domain.decide.submit import NewPrompt
 from domain.events.base import Event
 from domain.execution import Intent
 from domain.intents.base import Commands
-from domain.options import Overrides, ThreadSettings
+from domain.options import Overrides, SettingsChange, ThreadSettings
 from domain.outcome import Outcome
 from domain.thread import Thread
 
@@ -99,10 +99,11 @@ class ThreadCommands(Commands):
         new_id = ids.check("thr", new_thread_id or self.new_id("thr"))
         body = {"parent": thread_id, "turn_id": at_turn, "seq": at_seq, "title": title}
         ids.check_named(body)
-        history = self._execution.history(thread_id)
-        cut = find_cut(at_turn, at_seq, history)
 
         def decide(command: Command, thread: Thread) -> tuple[Event, ...]:
+            # In here, so that who forked before is answered first (L10), whatever is asked now.
+            history = self._execution.history(thread_id)
+            cut = find_cut(at_turn, at_seq, history)
             return decide_fork(history[:cut], title, command, thread)
 
         chosen = new_thread_id is not None
@@ -113,16 +114,18 @@ class ThreadCommands(Commands):
         thread_id: str,
         *,
         title: str | None = None,
-        settings: ThreadSettings | None = None,
+        settings: SettingsChange = SettingsChange(),
         actor: str = "user",
         command_id: str | None = None,
     ) -> Outcome:
-        """New title or settings; None keeps what is there."""
+        """New title (an empty one takes it away) or settings; what is not given stays."""
 
         def decide(command: Command, thread: Thread) -> tuple[Event, ...]:
             return decide_update(title, settings, command, thread)
 
-        body = {"title": title, "settings": settings}
+        # The change alone, so that a retry is the same whatever the settings are by then.
+        changed = settings.model_dump(mode="json", exclude_defaults=True) or None
+        body = {"title": title, "settings": changed}
         return self._run("update", body, thread_id, decide, actor, command_id)
 
     def archive(

@@ -308,11 +308,14 @@ def _next(thread_id: str) -> str:
 def _modelled(model: Model) -> Iterator[object]:
     yield [(p.input_id, p.text, p.state, p.delivery) for p in model.inbox]
     yield from (model.archived, model.failures, len(model.context), _expected(model.slot))
+    yield from (model.policy, model.steerable, model.model)
 
 
 def _modelled_of(thread: Thread) -> Iterator[object]:
     yield [(p.input_id, p.text, p.state, p.delivery) for p in thread.inbox]
     yield from (thread.archived, thread.failures, len(thread.context), _slot(thread))
+    settings = thread.settings
+    yield from (settings.queue_on_interrupt, settings.steerable, settings.options.model)
 
 
 def _slot(thread: Thread) -> object:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from domain import errors
 from domain.errors import Refused
+from domain.options import SettingsChange
 from tests.strategies import Call
 
 
@@ -344,11 +345,12 @@ class Model:
         active = self.slot is not None and self.slot.turn_id == turn_id
         return None if active else errors.TurnNotActive
 
-    def _update(self, settings: object, **_: object) -> Refusal:
+    def _update(self, settings: SettingsChange, **_: object) -> Refusal:
         if self.archived:
             return errors.ThreadIsArchived
-        self.policy = getattr(settings, "queue_on_interrupt", self.policy)
-        self.steerable = getattr(settings, "steerable", self.steerable)
+        self.policy = settings.queue_on_interrupt or self.policy
+        self.steerable = self.steerable if settings.steerable is None else settings.steerable
+        self.model = None if settings.cleared else settings.options.model or self.model
         return None
 
     def _archive(self, **_: object) -> Refusal:

@@ -14,7 +14,7 @@ from domain.events.base import ItemKind, Usage
 from domain.events.item import ItemStarted
 from domain.events.prompt import Redelivery
 from domain.events.turn import TurnStatus
-from domain.options import Delivery, Overrides, QueuePolicy, ThreadSettings
+from domain.options import Delivery, Overrides, QueuePolicy, SettingsChange, ThreadSettings
 from domain.outcome import Outcome
 from tests.domain.world import THREAD, World
 
@@ -34,7 +34,7 @@ def create(
 
 def update(
     title: str | None = None,
-    settings: ThreadSettings | None = None,
+    settings: SettingsChange = SettingsChange(),
     command_id: str = "cmd_update",
 ) -> Step:
     return lambda world: world.service.update(

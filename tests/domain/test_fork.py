@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from domain.command import Command
 from domain.context import messages
-from domain.decide.fork import NAMES, NOT_COPIED
+from domain.decide.fork import NAMES, NOT_COPIED, decide_fork
 from domain.errors import (
     CommandConflict,
     InvalidArgument,
@@ -15,13 +16,14 @@ from domain.errors import (
     ThreadNotFound,
     TurnNotFound,
 )
-from domain.events.base import Event, Usage
+from domain.events.base import Event, Source, Usage
 from domain.events.registry import ALL
 from domain.events.thread import ForkPoint, ThreadCreated
 from domain.events.turn import TurnCompleted
-from domain.options import ThreadSettings
+from domain.options import SettingsChange, ThreadSettings
 from domain.outcome import Outcome
 from domain.ports import Message, Recorded
+from domain.thread import Thread
 from tests.domain.given import check, given
 from tests.domain.steps import (
     archive,
@@ -43,6 +45,7 @@ from tests.domain.steps import (
     update,
 )
 from tests.domain.world import THREAD, World, running
+from tests.fixtures.clock import START
 from tests.laws_breakers import STORY
 
 FORK = "thr_fork"
@@ -118,14 +121,15 @@ def test_it_says_what_it_was_forked_from() -> None:
 
 
 def test_title_and_settings_are_those_of_the_point_unless_it_gets_a_title() -> None:
-    early, late = ThreadSettings(steerable=False), ThreadSettings(queue_on_interrupt="discard")
+    early, late = SettingsChange(steerable=False), SettingsChange(queue_on_interrupt="discard")
     world = given(
         update("old", early), submit("A"), complete("A"), update("new", late, "cmd_2")
     ).world()
     fork(world, "A", into="thr_a")
     fork_of_all = world.service.fork(THREAD, title="mine").thread_id
     a, b = world.state("thr_a"), world.state(fork_of_all)
-    assert (a.title, a.settings, b.title, b.settings) == ("old", early, "mine", late)
+    assert (a.title, a.settings) == ("old", ThreadSettings(steerable=False))
+    assert (b.title, b.settings) == ("mine", late.over(a.settings))
 
 
 def test_what_closes_it_says_why() -> None:
@@ -242,13 +246,13 @@ def test_there_is_no_such_event(seq: int) -> None:
 def test_refusals() -> None:
     world = TURNS.world()
     before = len(world.log.entries)
-    with pytest.raises(TurnNotFound):
+    with pytest.raises(TurnNotFound, match=rf"^Thread {THREAD} has no turn turn_9\."):
         fork(world, "turn_9")
     with pytest.raises(InvalidArgument, match=r"^The place to fork at is .*: give a turn or a seq"):
         fork(world, "A", 3)
     with pytest.raises(ThreadNotFound):
         fork(world, of="thr_9")
-    with pytest.raises(ThreadExists):
+    with pytest.raises(ThreadExists, match=f"^Thread {THREAD} exists already"):
         fork(world, into=THREAD)
     assert len(world.log.entries) == before
 
@@ -274,6 +278,20 @@ def test_times_and_actors_are_kept_and_every_copy_says_where_it_is_from() -> Non
         assert event.source.record == original.command_id
     kept = [entry.seq for entry in world.history() if entry.event.name not in LIFE]
     assert [event.source.line for event in copies(world) if event.source] == kept
+
+
+def test_what_an_importer_knew_of_an_event_is_known_of_its_copy() -> None:
+    source = Source(format="jsonl", line=7, record="r", time=START, inferred=True, note="cut")
+    imported = [
+        entry._replace(event=entry.event.model_copy(update={"source": source}))
+        for entry in given(submit("A"), complete("A")).world().history()
+    ]
+    command = Command("cmd_fork", "somebody", START, bytes(16))
+    events = decide_fork(imported, None, command, Thread(FORK))
+    sources = [event.source for event in events if event.source]
+    assert {(s.time, s.inferred, s.note) for s in sources} == {(START, True, "cut")}
+    decided = [e.event.command_id for e in imported if e.event.name not in LIFE]
+    assert [s.record for s in sources] == decided, "here, not in the file it is from"
 
 
 def test_it_shares_no_id_with_its_parent() -> None:

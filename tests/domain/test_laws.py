@@ -22,7 +22,7 @@ from domain.events.base import TurnEvent
 from domain.events.prompt import PromptAdmitted, PromptPromoted
 from domain.events.turn import TurnInterruptRequested
 from domain.laws import LAWS, violations
-from domain.options import QueuePolicy, ThreadSettings
+from domain.options import QueuePolicy, SettingsChange, ThreadSettings
 from domain.thread import FAILURES_BEFORE_HOLD
 from tests.domain.given import given, runs, steers
 from tests.domain.steps import (
@@ -340,7 +340,7 @@ def test_l15_hold_is_the_default() -> None:
 
 def test_l15_a_setting_of_today_does_not_change_an_interrupt_of_yesterday() -> None:
     world = given(submit("A"), queue("B"), interrupt("A"), stop("A")).world()
-    world.service.update(THREAD, settings=ThreadSettings(queue_on_interrupt="continue"))
+    world.service.update(THREAD, settings=SettingsChange(queue_on_interrupt="continue"))
     assert waiting(world) == ["B held"]
 
 

@@ -17,7 +17,7 @@ from domain.errors import (
     ThreadNotFound,
 )
 from domain.events.thread import Origin, ThreadCreated
-from domain.options import ThreadSettings, TurnOptions
+from domain.options import SettingsChange, ThreadSettings, TurnOptions
 from domain.thread import Thread, evolve
 from tests.domain.given import Row, check, given, runs
 from tests.domain.render import lines
@@ -43,12 +43,21 @@ from tests.domain.world import THREAD, World
 from tests.fixtures.clock import START
 
 SETTINGS = ThreadSettings(options=TurnOptions(model="m1"), queue_on_interrupt="continue")
+CHANGE = SettingsChange(options=TurnOptions(model="m1"), queue_on_interrupt="continue")
 
 ROWS = [
     Row("a thread is made once", given(), create(command_id="cmd_2"), ThreadExists),
     Row("a new title", given(), update("T"), ("thread.updated 'T'",)),
-    Row("new settings", given(), update(settings=SETTINGS), ("thread.updated",)),
-    Row("an update that changes nothing", given(update("T")), update("T", None, "cmd_2"), ()),
+    Row("new settings", given(), update(settings=CHANGE), ("thread.updated",)),
+    Row(
+        "no title any more", given(update("T")), update("", command_id="cmd_2"), ("thread.updated",)
+    ),
+    Row(
+        "an update that changes nothing",
+        given(update("T", CHANGE)),
+        update("T", CHANGE, "cmd_2"),
+        (),
+    ),
     Row("an update of nothing at all", given(), update(), ()),
     Row("an update while a turn runs", given(submit("A")), update("T"), ("thread.updated 'T'",)),
     Row("an update of an archived thread", given(archive()), update("T"), ThreadIsArchived),
@@ -123,12 +132,11 @@ def test_update_keeps_what_it_does_not_name() -> None:
     world = World.with_thread(SETTINGS)
     update("T")(world)
     assert (world.state().title, world.state().settings) == ("T", SETTINGS)
-    update(settings=ThreadSettings(), command_id="cmd_2")(world)
-    assert (world.state().title, world.state().settings) == ("T", ThreadSettings())
-
-
-def test_an_empty_title_takes_the_title_away() -> None:
-    given(update("T")).when(update("", command_id="cmd_2")).then("thread.updated")
+    update(settings=SettingsChange(steerable=False), command_id="cmd_2")(world)
+    assert (world.state().title, world.state().settings) == (
+        "T",
+        SETTINGS.model_copy(update={"steerable": False}),
+    )
 
 
 COMMANDS: dict[str, Step] = {

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from domain.events.prompt import PromptAdmitted
 from domain.events.turn import TurnStarted
-from domain.options import Overrides, Routing, ThreadSettings, TurnOptions
+from domain.options import Overrides, Routing, SettingsChange, ThreadSettings, TurnOptions
 from domain.ports import Recorded
 from tests.domain.given import given
 from tests.domain.steps import complete, queue, submit, update
@@ -80,7 +80,7 @@ def test_what_is_not_overridden_comes_from_the_thread() -> None:
 
 
 def test_a_queued_prompt_runs_with_what_was_resolved_when_it_came_in() -> None:
-    later = ThreadSettings(options=TurnOptions(model="later"))
+    later = SettingsChange(options=TurnOptions(model="later"))
     world = given(
         submit("A"), queue("B"), update(settings=later), complete("A"), settings=BASE
     ).world()

@@ -20,7 +20,7 @@ from domain.decide.steering import decide_take_steers
 from domain.decide.submit import NewPrompt, decide_steer, decide_submit
 from domain.errors import Refused
 from domain.events.base import Event
-from domain.options import QueuePolicy, Routing, ThreadSettings
+from domain.options import QueuePolicy, Routing, SettingsChange
 from domain.thread import Thread, fold
 from tests.domain.world import THREAD, World
 from tests.fixtures.clock import START
@@ -177,7 +177,7 @@ def test_a_release_brings_back_all_that_is_held_in_its_order(thread: Thread) -> 
 
 @for_all(threads(), st.sampled_from([True, False]))
 def test_settings_change_nothing_of_what_waits_or_runs(thread: Thread, steerable: bool) -> None:
-    settings = ThreadSettings(steerable=steerable)
+    settings = SettingsChange(steerable=steerable)
     events = decided(lambda c, t: decide_update("T", settings, c, t), COMMAND, thread)
     if isinstance(events, tuple):
         after = fold(thread, events)

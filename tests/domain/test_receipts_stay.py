@@ -14,7 +14,7 @@ import pytest
 
 from domain.command import body_hash
 from domain.execution import Intent
-from domain.options import Overrides, ThreadSettings, TurnOptions
+from domain.options import Overrides, SettingsChange, ThreadSettings, TurnOptions
 from domain.outcome import Outcome
 from domain.service import ThreadService
 from tests.domain.given import given
@@ -24,6 +24,7 @@ from tests.domain.world import THREAD
 TURN: Final = "turn_1"
 OVERRIDES: Final = Overrides(options=TurnOptions(model="m"), route_intent="r", input_summary="s")
 SETTINGS: Final = ThreadSettings(steerable=False)
+CHANGE: Final = SettingsChange(options=OVERRIDES.options, cleared=("mode",), steerable=False)
 Call = Callable[[ThreadService], object]
 
 CALLS: Final[dict[str, tuple[Call, str]]] = {
@@ -37,8 +38,12 @@ CALLS: Final[dict[str, tuple[Call, str]]] = {
         "60c03c93df70",
     ),
     "update": (
-        lambda s: s.update(THREAD, title="T", settings=SETTINGS, command_id="cmd_c"),
-        "ade8881aa9aa",
+        lambda s: s.update(THREAD, title="T", settings=CHANGE, command_id="cmd_c"),
+        "2bb23c42b87b",
+    ),
+    "update of the title alone": (
+        lambda s: s.update(THREAD, title="T", command_id="cmd_c"),
+        "cec3b4d35f22",
     ),
     "archive": (lambda s: s.archive(THREAD, command_id="cmd_c"), "13b936767533"),
     "unarchive": (lambda s: s.unarchive(THREAD, command_id="cmd_c"), "f2b78ecd14c3"),
@@ -151,3 +156,13 @@ def receipt(call: Call) -> str:
 def test_a_command_has_the_receipt_it_had(what: str) -> None:
     call, expected = CALLS[what]
     assert receipt(call)[:12] == expected
+
+
+def test_a_retry_by_somebody_else_is_answered_and_the_log_says_who_was_first() -> None:
+    """Another process, another worker: who sends it is not part of what is sent."""
+    world = given(submit("A")).world()
+    turn_id = world.turn("A")
+    first = world.service.finish(THREAD, turn_id, "completed", actor="one", command_id="cmd_f")
+    again = world.service.finish(THREAD, turn_id, "completed", actor="two", command_id="cmd_f")
+    assert (again, again.repeated) == (first, True)
+    assert {e.event.actor for e in world.log.read_command("cmd_f")} == {"one"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.errors import InterruptRequested, PromptRequired, TurnNotActive, TurnNotSteerable
-from domain.options import ThreadSettings
+from domain.options import SettingsChange, ThreadSettings
 from tests.domain.given import Row, given, runs, steers
 from tests.domain.steps import (
     compact,
@@ -23,6 +23,7 @@ from tests.domain.steps import (
 )
 
 DEAF = ThreadSettings(steerable=False)
+DEAFEN = SettingsChange(steerable=False)
 
 STEER = [
     Row("the turn runs", given(submit("A")), steer("S", "A"), ("prompt.admitted S steer for A",)),
@@ -49,7 +50,7 @@ STEER = [
     ),
     Row(
         "a turn started before its thread became deaf",
-        given(submit("A"), update(settings=DEAF)),
+        given(submit("A"), update(settings=DEAFEN)),
         steer("S", "A"),
         ("prompt.admitted S steer for A",),
     ),
@@ -112,7 +113,7 @@ TAKE = [
     ),
     Row(
         "those that fell back to a deaf turn wait for the ones after it",
-        given(submit("A"), steer("S"), steer("T"), update(settings=DEAF), fail("A")),
+        given(submit("A"), steer("S"), steer("T"), update(settings=DEAFEN), fail("A")),
         take_steers("S"),
         (),
     ),
@@ -140,7 +141,9 @@ def test_the_outcome_carries_the_text_for_the_engine() -> None:
 
 
 def test_deaf_turns_complete_and_run_fallen_steers_one_by_one() -> None:
-    past = given(submit("A"), steer("S"), steer("T"), queue("B"), update(settings=DEAF), fail("A"))
+    past = given(
+        submit("A"), steer("S"), steer("T"), queue("B"), update(settings=DEAFEN), fail("A")
+    )
     past.when(complete("S")).then("turn.completed S completed", *runs("T", steerable=False))
 
 

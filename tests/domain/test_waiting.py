@@ -16,7 +16,7 @@ from domain.errors import (
 from domain.events.item import ItemCompleted
 from domain.events.prompt import PromptAdmitted, PromptEdited
 from domain.events.turn import TurnStarted
-from domain.options import Overrides, Routing, ThreadSettings, TurnOptions
+from domain.options import Overrides, Routing, SettingsChange, ThreadSettings, TurnOptions
 from tests.domain.given import Row, given, runs, steers
 from tests.domain.steps import (
     archive,
@@ -74,7 +74,7 @@ EDIT = [
         "what cannot be stored is replaced",
         BUSY,
         edit_waiting("B", "b\0"),
-        ("prompt.edited B 'b\ufffd'",),
+        ("prompt.edited B 'b\ufffd' replaced=1",),
     ),
     Row("nothing is left", BUSY, edit_waiting("B", " \t"), PromptRequired),
     Row("it says that already", BUSY, edit_waiting("B", " B "), ()),
@@ -146,7 +146,7 @@ OPTIONED = given(
             options=TurnOptions(mode="plan"), route_intent="deep", input_summary="sum"
         ),
     ),
-    update(settings=ThreadSettings(options=TurnOptions(model="m2"))),
+    update(settings=SettingsChange(options=TurnOptions(model="m2"))),
     routing=ROUTES,
 )
 

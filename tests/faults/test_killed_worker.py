@@ -35,13 +35,13 @@ def test_kill_9_in_a_running_turn_is_recovered_by_an_event_and_the_queue_goes_on
         "item.started deploy",
         "item.started check",
         "item.interrupted",
-        "turn.completed interrupted by recovery: worker lost",
+        "turn.completed interrupted: worker lost",
         "turn.started",
         "item.started You said: B",
-        "turn.completed completed by runner: None",
+        "turn.completed completed: None",
         "turn.started",
         "item.started You said: C",
-        "turn.completed completed by runner: None",
+        "turn.completed completed: None",
     ]
     assert processes.run("{}", "pending") == (0, [])
 
@@ -61,6 +61,13 @@ def test_d16_a_second_process_leaves_a_live_turn_alone_until_its_worker_is_dead(
     assert processes.run("{}", "pending") == (0, ["taken"])  # its lease is all one can know
     lapse_leases(connection)
     assert processes.run("{}", "pending") == (0, ["recovered", "completed"])
+    wrote, ended = (
+        {e.event.actor for e in history(turnlog, thread_id)[part] if e.event.actor != "user"}
+        for part in (slice(len(before)), slice(len(before), None))
+    )
+    [worker], [rescuer] = wrote, ended
+    assert f":{first.pid}:" in worker
+    assert f":{first.pid}:" not in rescuer
 
 
 def test_an_interrupt_from_this_process_reaches_the_engine_in_another(

@@ -19,7 +19,7 @@ from domain.laws import violations
 from domain.ports import Recorded
 from tests.fixtures.patience import PATIENCE
 
-RECOVERED = "turn.completed interrupted by recovery: worker lost"
+RECOVERED = "turn.completed interrupted: worker lost"
 
 
 class Processes:
@@ -90,7 +90,7 @@ def outline(turnlog: Turnlog, thread_id: str) -> list[str]:
             case "turn.started" | "item.interrupted":
                 lines.append(event.name)
             case "turn.completed":
-                lines.append(f"turn.completed {event.status} by {event.actor}: {event.error}")
+                lines.append(f"turn.completed {event.status}: {event.error}")
             case "item.started" if event.kind != "user_message":
                 lines.append(f"item.started {event.summary}")
             case _:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Literal, get_args
 
-from domain.events.base import ItemKind
-from domain.options import QueuePolicy, ThreadSettings, TurnOptions
-from tests.strategies import DELIVERIES, EVERY, OFTEN, POLICIES, STATUSES, Kind, Move
+from domain.options import SettingsChange, TurnOptions
+from tests.strategies import DELIVERIES, EVERY, MODELS, OFTEN, POLICIES, STATUSES, Kind, Move
 
 What = Literal["move", "again", "misuse", "fork", "forget"]
 
@@ -17,7 +16,6 @@ WHATS: Final[tuple[What, ...]] = get_args(What)
 WEIGHTS: Final = (1_000, 40, 20, 2, 10)
 KINDS: Final[tuple[Kind, ...]] = (*EVERY, *OFTEN)
 TEXTS: Final = ("a", "two words", "", " \n", "a\0b", "\ud83d", "x" * 300, "日本語")
-ITEM_KINDS: Final[tuple[ItemKind, ...]] = get_args(ItemKind)
 # Mostly the first thread, so that its history gets long.
 PLACES: Final = (0, 0, 0, 0, 0, 0, 1, 2, 3, 4)
 TRIALS: Final = 400
@@ -51,7 +49,7 @@ def _deed(random: Random) -> Deed:
 
 
 def _move(random: Random) -> Move:
-    policies: tuple[QueuePolicy, ...] = get_args(QueuePolicy)
+    model, cleared = random.choice(MODELS)
     return Move(
         kind=random.choice(KINDS),
         pick=random.randrange(8),
@@ -60,10 +58,11 @@ def _move(random: Random) -> Move:
         delivery=random.choice(DELIVERIES),
         queued=random.choice(POLICIES),
         status=random.choice(STATUSES),
-        settings=ThreadSettings(
-            options=TurnOptions(model=random.choice((None, "m1", "m2"))),
-            queue_on_interrupt=random.choice(policies),
-            steerable=random.randrange(3) > 0,
+        settings=SettingsChange(
+            options=TurnOptions(model=model),
+            cleared=cleared,
+            queue_on_interrupt=random.choice(POLICIES),
+            steerable=random.choice((True, None, False)),
         ),
     )
 

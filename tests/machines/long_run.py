@@ -158,6 +158,7 @@ class LongRun:
         self._models[outcome.thread_id] = Model(
             policy=thread.settings.queue_on_interrupt,
             steerable=thread.settings.steerable,
+            model=thread.settings.options.model,
             failures=thread.failures,
             context=[turn.turn_id if turn.prompted else None for turn in thread.context],
         )
@@ -171,6 +172,9 @@ class LongRun:
         assert (thread.archived, thread.failures) == (model.archived, model.failures)
         assert len(thread.context) == len(model.context)
         assert _slot(thread) == model.slot
+        settings = thread.settings
+        assert (settings.queue_on_interrupt, settings.steerable) == (model.policy, model.steerable)
+        assert settings.options.model == model.model
 
     def _judge_if_grown(self, thread_id: str) -> None:
         seq = self._services[0].thread(thread_id).seq

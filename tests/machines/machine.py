@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from adapters.event_log import RecordedLog
+from domain.options import SettingsChange, ThreadSettings
 from tests.fixtures.faults import Fault, Kind, Role
 from tests.machines.rebuilder import Rebuilder
 from tests.machines.shown import Shown
@@ -45,7 +46,7 @@ class Machine(Users):
         self.stack = ExitStack()
 
     @initialize(watched=st.booleans(), settings=SETTINGS, script=Scripts)
-    def begin(self, watched: bool, settings: object, script: list[Move]) -> None:
+    def begin(self, watched: bool, settings: SettingsChange, script: list[Move]) -> None:
         self.stage.clear()
         self.transcripts = Transcripts(self.stage.folder)
         self.twins = Twins(self.stage, note, watched=watched)
@@ -53,7 +54,7 @@ class Machine(Users):
         self.shown = Shown(self.stage.proxy.database, self.twins.chronicle, self.stage.reader)
         self.stack.callback(self.shown.close)
         self.stack.callback(self.kill_rebuild)
-        for number, chosen in enumerate((None, settings)):
+        for number, chosen in enumerate((None, settings.over(ThreadSettings()))):
             arguments = {"thread_id": f"thr_{number}", "settings": chosen}
             self.twins.ask(Wish("create", arguments), number)
         self.follow(script, 0, 0)

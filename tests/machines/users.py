@@ -155,6 +155,24 @@ class Users(RuleBasedStateMachine):
             (self.twins.renew if what == "renew" else self.twins.give_back)(lease, who)
         self.twins.compare_leases()
 
+    @rule(
+        script=st.lists(moves(IN_A_TURN), min_size=2, max_size=6),
+        at=Threads,
+        who=Who,
+        taken=st.booleans(),
+    )
+    def a_lease_runs_out(self, script: list[Move], at: int, who: int, taken: bool) -> None:
+        """Its holder is back too late, and perhaps another has it; both go on (L14)."""
+        thread = self.thread(at)
+        if thread.turn is None:
+            return
+        self.twins.acquire(thread.turn.turn_id, thread.thread_id, who)
+        self.twins.pass_time()
+        if taken:
+            self.twins.acquire(thread.turn.turn_id, thread.thread_id, 1 - who)
+        self.follow(script, at, who)
+        self.twins.compare_leases()
+
     # ── Helpers ──────────────────────────────────────────────────────────────────────────────────
 
     def thread(self, at: int) -> Thread:

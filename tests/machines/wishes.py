@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from domain.errors import Refused
-from domain.options import Overrides, ThreadSettings
+from domain.options import Overrides, SettingsChange
 from domain.outcome import Outcome
 from domain.ports import Lease
 from domain.service import ThreadService
@@ -35,7 +35,7 @@ OTHER: Final[Mapping[str, Sequence[object]]] = {
     "turns": (2, 3),
 }
 _TOLD_CHARS: Final = 24
-_DEFAULTS: Final[Sequence[object]] = (None, (), [], Overrides(), ThreadSettings())
+_DEFAULTS: Final[Sequence[object]] = (None, (), [], Overrides(), SettingsChange())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,14 @@ from domain.events.approval import ApprovalDecision
 from domain.events.base import Event, ItemKind, Source, Usage
 from domain.events.thread import Origin, ThreadCreated
 from domain.execution import Execution
-from domain.options import Overrides, QueuePolicy, Routing, ThreadSettings, TurnOptions
+from domain.options import (
+    Overrides,
+    QueuePolicy,
+    Routing,
+    SettingsChange,
+    ThreadSettings,
+    TurnOptions,
+)
 from domain.ports import Recorded
 from domain.service import ThreadService
 from tests.domain.world import TinyLog, TinyThreads
@@ -75,7 +82,7 @@ class _Teller:
         self._what_changes_while_it_waits()
         self._what_a_turn_asks_for()
         for policy in get_args(QueuePolicy):
-            settings = ThreadSettings(options=OPTIONS, queue_on_interrupt=policy)
+            settings = SettingsChange(options=OPTIONS, queue_on_interrupt=policy)
             self.service.update(self.thread_id, title=f"Another {policy}", settings=settings)
         self.service.archive(self.thread_id)
         self.service.unarchive(self.thread_id)

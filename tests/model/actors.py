@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Final, Literal, get_args
 
 from domain.inbox import held
-from domain.options import QueuePolicy, ThreadSettings
+from domain.options import QueuePolicy, SettingsChange
 from domain.service import ThreadService
 from domain.thread import Thread
 
@@ -177,7 +177,7 @@ ROWS: Final[tuple[Row, ...]] = (
     _client("edit_last_turn({own})", "edit_last_turn", "", "prompts"),
     _client("archive()", "archive", "", "changes"),
     _client("unarchive()", "unarchive"),
-    _client("update(no steers)", "update", "", "changes", settings=ThreadSettings(steerable=False)),
+    _client("update(no steers)", "update", "", "changes", settings=SettingsChange(steerable=False)),
     *(
         _client(
             f"resolve_approval({{approval_id}}, {how})",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -18,7 +18,9 @@ from adapters.cli.options import (
 from adapters.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from domain.options import QueuePolicy, ThreadSettings
+    from collections.abc import Sequence
+
+    from domain.options import QueuePolicy, SettingsChange
 
 Title = Annotated[str | None, typer.Option("--title", help="What it is about.", show_default=False)]
 OnInterrupt = Annotated[
@@ -34,6 +36,15 @@ Steerable = Annotated[
     typer.Option(
         "--steerable/--not-steerable",
         help="Whether its engine takes input between two steps.",
+        show_default=False,
+    ),
+]
+Clear = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--clear",
+        metavar="NAME",
+        help="Leave this option (model, mode, …) to the engine again. Can be repeated.",
         show_default=False,
     ),
 ]
@@ -59,7 +70,7 @@ def create(
     from domain.options import ThreadSettings
 
     screen = Screen(as_json=as_json)
-    settings = _changed(ThreadSettings(), model, mode, on_interrupt, steerable)
+    settings = _change(model, mode, on_interrupt, steerable).over(ThreadSettings())
     with session(screen) as log:
         outcome = log.service.create(
             thread_id=thread_id,
@@ -81,6 +92,7 @@ def update(
     mode: Mode = None,
     on_interrupt: OnInterrupt = None,
     steerable: Steerable = None,
+    clear: Clear = None,
     actor: Actor = "user",
     command_id: CommandId = None,
     as_json: AsJson = False,
@@ -90,12 +102,8 @@ def update(
     from adapters.cli.working import report
 
     screen = Screen(as_json=as_json)
+    settings = _change(model, mode, on_interrupt, steerable, clear or ())
     with thread_session(screen, thread, command_id) as (log, thread_id):
-        settings = None
-        # Only if asked for: what somebody else changes meanwhile is not to be changed back.
-        if (model, mode, on_interrupt, steerable) != (None, None, None, None):
-            before = log.service.thread(thread_id).settings
-            settings = _changed(before, model, mode, on_interrupt, steerable)
         outcome = log.service.update(
             thread_id, title=title, settings=settings, actor=actor, command_id=command_id
         )
@@ -142,20 +150,27 @@ def unarchive(
         report(outcome, screen)
 
 
-def _changed(
-    before: ThreadSettings,
+def _change(
     model: str | None,
     mode: str | None,
     on_interrupt: QueuePolicy | None,
     steerable: bool | None,  # noqa: FBT001 three states: yes, no, as it was
-) -> ThreadSettings:
+    clear: Sequence[str] = (),
+) -> SettingsChange:
+    from adapters.cli.failures import UsageProblem
     from adapters.cli.overrides import build_overrides
+    from domain.options import OptionName, SettingsChange
 
-    options = build_overrides(model=model, mode=mode).options.over(before.options)
-    return before.model_copy(
-        update={
-            "options": options,
-            "queue_on_interrupt": on_interrupt or before.queue_on_interrupt,
-            "steerable": before.steerable if steerable is None else steerable,
-        }
+    names: tuple[OptionName, ...] = get_args(OptionName)
+    if unknown := set(clear) - set(names):
+        known = ", ".join(names)
+        raise UsageProblem(f"Invalid value for '--clear': {min(unknown)!r} is not among {known}.")
+    for name, given in (("model", model), ("mode", mode)):
+        if given is not None and name in clear:
+            raise UsageProblem(f"Give --{name} or --clear {name}, not both.")
+    return SettingsChange(
+        options=build_overrides(model=model, mode=mode).options,
+        cleared=tuple(name for name in names if name in clear),
+        queue_on_interrupt=on_interrupt,
+        steerable=steerable,
     )

@@ -57,7 +57,7 @@ async def test_the_answer_of_another_process_reaches_the_engine(
         "May I delete build/?",
         {"path": "build/"},
         None,
-        "engine",
+        "runner worker 1",
     )
     assert asked.approval_id == asked.command_id == f"appr_{turn_id.removeprefix('turn_')}.1"
 
@@ -189,8 +189,8 @@ async def test_auto_approve_answers_what_the_engine_asks(stage: Stage, chosen: b
     if not chosen:
         answer(stage, "denied", actor="Ada")
     await run
-    expected = Answer("approved", "runner", "auto_approve") if chosen else Answer("denied", "Ada")
-    assert engine.answers == [expected]
+    by_runner = Answer("approved", "runner worker 1", "auto_approve")
+    assert engine.answers == [by_runner if chosen else Answer("denied", "Ada")]
 
 
 @story

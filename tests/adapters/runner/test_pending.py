@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from adapters.engines.script import parse_script
-from adapters.engines.scripted import ScriptedEngine, ScriptedTurn
+from adapters.engines.scripted import ScriptedEngine
+from adapters.engines.scripted_turn import ScriptedTurn
 from adapters.errors import StoreUnavailable
 from adapters.runner.runner import InternalFault
 from domain.errors import ThreadIsImported
@@ -93,7 +94,7 @@ async def test_d16_a_turn_whose_worker_is_lost_is_closed_by_an_event_and_the_que
     assert stage.ends() == [("interrupted", "worker lost"), ("completed", None)]
     assert stage.texts("agent_message") == ["You said: B"]
     actor = next(e.actor for e in stage.events() if e.name == "turn.completed")
-    assert actor == "recovery"
+    assert actor == "runner worker 1"
 
 
 @story

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,6 @@ from domain.events.turn import TurnCompleted, TurnSteered
 from domain.options import ThreadSettings
 from domain.ports import (
     EngineEvent,
-    Lease,
     StepBoundary,
     TurnContext,
     TurnHandle,
@@ -118,9 +118,9 @@ async def test_a_steer_withdrawn_before_it_is_taken_lets_the_turn_complete(stage
     service = stage.another_process()
     taking = service.take_steers
 
-    def withdraw_first(thread_id: str, turn_id: str, *, command_id: str, lease: Lease) -> object:
+    def withdraw_first(thread_id: str, turn_id: str, **more: Any) -> object:
         stage.service.withdraw(THREAD, "inp_S")
-        return taking(thread_id, turn_id, command_id=command_id, lease=lease)
+        return taking(thread_id, turn_id, **more)
 
     async def play(_: TurnContext, handle: TurnHandle) -> AsyncIterator[EngineEvent]:
         yield said("yes")
