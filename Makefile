@@ -30,7 +30,7 @@ test-server: setup ## the same on a server of yours: make test-server URL=postgr
 	@TURNLOG_TEST_DATABASE_URL='$(URL)' $(PYTEST)
 
 test-stock: setup ## those about PostgreSQL, on the one that is installed here (PGBIN=folder: on that)
-	@TURNLOG_TEST_FAULT_BATCHES=$(STOCK_FAULT_BATCHES) ./.ci/on-stock-server $(PYTEST) $(STOCK_TESTS)
+	@TURNLOG_TEST_ONLY_ON_SERVER=1 TURNLOG_TEST_FAULT_BATCHES=$(STOCK_FAULT_BATCHES) ./.ci/on-stock-server $(PYTEST) $(STOCK_TESTS)
 
 explore: setup ## the tests, with property tests trying many new examples
 	@$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=thorough

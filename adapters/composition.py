@@ -231,7 +231,7 @@ class Turnlog:
 
 
 @contextlib.contextmanager
-def open_turnlog(settings: Settings, *, on_wait: OnWait = _quietly) -> Iterator[Turnlog]:
+def open_turnlog(settings: Settings, on_wait: OnWait = _quietly) -> Iterator[Turnlog]:
     """A turnlog on the database the settings name, or on the embedded one.
 
     The embedded one is created and migrated as needed; another one is never migrated from here:

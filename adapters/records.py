@@ -146,6 +146,16 @@ class Written:
     hashes: Sequence[bytes]
     recorded_at: datetime
 
+    @staticmethod
+    def of(entries: Sequence[LogEntry]) -> Written:
+        """The numbers of the entries of one append."""
+        return Written(
+            first_position=entries[0].id,
+            seqs=[entry.seq for entry in entries],
+            hashes=[entry.hash for entry in entries],
+            recorded_at=entries[0].recorded_at,
+        )
+
     def entries(self, records: Sequence[LogRecord]) -> list[LogEntry]:
         """The records as entries of the log."""
         return [

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from adapters.bench.appending import AppendJob, append, payload
 from adapters.bench.baselines import library, pgbench
-from adapters.bench.baselines.library import LibraryJob
 from adapters.bench.crew import Crew
-from adapters.bench.load import Tally, Window, merged
+from adapters.bench.load import Gate, Tally, Window, merged
 from adapters.bench.report import Measure, Report
 from adapters.bench.scene import Scene
 from adapters.postgres.database import Database
-from domain.events.item import ItemCompleted
 
+OUR_CONNECTIONS: Final = 2  # of a process, beside the one that writes
 SPARE_CONNECTIONS: Final = 16
 # What starting a measurement costs beside its window, in seconds, for the estimate.
 OVERHEAD_SECONDS: Final = 0.4
@@ -66,15 +66,6 @@ QUICK: Final = Scale(
 )
 
 
-@dataclass(slots=True)
-class Rounds:
-    """What each round gave: events (or rows) a second, and percentiles in milliseconds."""
-
-    rates: list[float]
-    p50: list[float]
-    p99: list[float]
-
-
 class AppendBench:
     """The measurements of one run, round by round."""
 
@@ -85,9 +76,10 @@ class AppendBench:
         self._state = payload()
         self._crews: dict[int, Crew] = {}
         self.max_connections = int(str(scene.settings["max_connections"]))
-        self.ours: dict[str, Rounds] = {}
-        self.library: dict[str, Rounds] = {}
-        self.pgbench: dict[int, Rounds] = {}
+        # What each round gave, by the name of the point; of pgbench rows a second, by its clients.
+        self.ours: defaultdict[str, list[Tally]] = defaultdict(list)
+        self.library: defaultdict[str, list[Tally]] = defaultdict(list)
+        self.pgbench: defaultdict[int, list[float]] = defaultdict(list)
 
     @contextmanager
     def crews(self) -> Iterator[None]:
@@ -102,10 +94,11 @@ class AppendBench:
         scale = self._scale
         for point in scale.points:
             with self._step(f"turnlog, {_words(point)}"):
-                _add(self.ours, point.name, self._measure_ours(point))
+                self.ours[point.name].append(self._measure(append, point, OUR_CONNECTIONS))
             if point in scale.library:
                 with self._step(f"the library, {_words(point)}"):
-                    _add(self.library, point.name, self._measure_library(point))
+                    room = (self.max_connections - SPARE_CONNECTIONS) // point.processes
+                    self.library[point.name].append(self._measure(library.append, point, room))
         for clients in scale.pgbench_clients:
             self._measure_pgbench(clients)
 
@@ -115,28 +108,16 @@ class AppendBench:
         steps = len(scale.points) + len(scale.library) + len(scale.pgbench_clients)
         return scale.rounds * steps * (scale.window.total + OVERHEAD_SECONDS)
 
-    def _measure_ours(self, point: Point) -> Tally:
+    def _measure(
+        self, task: Callable[[AppendJob, Gate], Tally], point: Point, connections: int
+    ) -> Tally:
         jobs = [
-            AppendJob(self._database, callers, point.events, self._state, self._scale.window)
-            for callers in _shares(point)
-        ]
-        return merged(self._crews[point.processes].run(append, jobs))
-
-    def _measure_library(self, point: Point) -> Tally:
-        room = (self.max_connections - SPARE_CONNECTIONS) // point.processes
-        jobs = [
-            LibraryJob(
-                self._database,
-                callers,
-                point.events,
-                ItemCompleted.name,
-                self._state,
-                self._scale.window,
-                room,
+            AppendJob(
+                self._database, callers, point.events, self._state, self._scale.window, connections
             )
             for callers in _shares(point)
         ]
-        return merged(self._crews[point.processes].run(library.append, jobs))
+        return merged(self._crews[point.processes].run(task, jobs))
 
     def _measure_pgbench(self, clients: int) -> None:
         if pgbench.why_not(clients, self.max_connections) is not None:
@@ -144,7 +125,7 @@ class AppendBench:
         with self._step(f"pgbench, {clients} clients"):
             seconds = self._scale.window.total
             rate = pgbench.rows_per_second(self._database, clients, seconds, self._state.decode())
-            self.pgbench.setdefault(clients, Rounds([], [], [])).rates.append(rate)
+            self.pgbench[clients].append(rate)
 
     def _step(self, what: str) -> AbstractContextManager[object]:
         return self._scene.pace.step(what, self._scale.window.total + OVERHEAD_SECONDS)
@@ -160,12 +141,12 @@ def run(scene: Scene, scale: Scale, *, quick: bool) -> Report:
                 bench.round()
     report = Report("append", quick)
     for name, rounds in bench.ours.items():
-        _tell(report.figures, f"append_{name}", rounds, "events/s")
+        _tell(report.figures, f"append_{name}", rounds)
     for name, rounds in bench.library.items():
-        _tell(report.baselines, f"library_{name}", rounds, "events/s")
+        _tell(report.baselines, f"library_{name}", rounds)
     for clients in scale.pgbench_clients:
         why = pgbench.why_not(clients, bench.max_connections)
-        rates = bench.pgbench[clients].rates if why is None else []
+        rates = bench.pgbench[clients]
         name = f"pgbench_{clients}_rows_per_s"
         report.baselines[name] = (
             Measure.of(rates, "rows/s") if rates else Measure.missing("rows/s", why or "")
@@ -182,31 +163,26 @@ def run(scene: Scene, scale: Scale, *, quick: bool) -> Report:
 
 
 def _compare(report: Report, bench: AppendBench) -> None:
-    for ending in ("", "_4p"):
-        ours, theirs = bench.ours.get(f"32x1{ending}"), bench.library.get(f"32x1{ending}")
-        if ours and theirs:
-            report.compare(f"append_vs_library_32{ending}", ours.rates, theirs.rates)
-        ours, rows = bench.ours.get(f"128x5{ending}"), bench.pgbench.get(128)
-        if ours:
-            why = pgbench.why_not(128, bench.max_connections)
-            name = f"append_vs_pgbench_128x5{ending}"
-            report.compare(name, ours.rates, rows.rates if rows else [], why)
-    ours, theirs = bench.ours.get("1x1"), bench.library.get("1x1")
-    if ours and theirs:
-        report.compare("append_vs_library_1", ours.rates, theirs.rates)
+    ours = {name: _rates(rounds) for name, rounds in bench.ours.items()}
+    for name, point in (("32", "32x1"), ("32_4p", "32x1_4p"), ("1", "1x1")):
+        if point in ours and point in bench.library:
+            theirs = _rates(bench.library[point])
+            report.compare(f"append_vs_library_{name}", ours[point], theirs)
+    why = pgbench.why_not(128, bench.max_connections)
+    for point in ("128x5", "128x5_4p"):
+        if point in ours:
+            report.compare(f"append_vs_pgbench_{point}", ours[point], bench.pgbench[128], why)
 
 
-def _tell(told: dict[str, Measure], name: str, rounds: Rounds, unit: str) -> None:
-    told[f"{name}_events_per_s"] = Measure.of(rounds.rates, unit)
-    told[f"{name}_p50"] = Measure.of(rounds.p50, "ms")
-    told[f"{name}_p99"] = Measure.of(rounds.p99, "ms")
+def _rates(rounds: Sequence[Tally]) -> list[float]:
+    return [tally.events_per_second for tally in rounds]
 
 
-def _add(to: dict[str, Rounds], name: str, tally: Tally) -> None:
-    rounds = to.setdefault(name, Rounds([], [], []))
-    rounds.rates.append(tally.events_per_second)
-    rounds.p50.append(tally.percentile(50) * 1000)
-    rounds.p99.append(tally.percentile(99) * 1000)
+def _tell(told: dict[str, Measure], name: str, rounds: Sequence[Tally]) -> None:
+    told[f"{name}_events_per_s"] = Measure.of(_rates(rounds), "events/s")
+    for percent in (50, 99):
+        milliseconds = [tally.percentile(percent) * 1000 for tally in rounds]
+        told[f"{name}_p{percent}"] = Measure.of(milliseconds, "ms")
 
 
 def _shares(point: Point) -> list[int]:

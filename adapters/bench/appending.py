@@ -35,19 +35,20 @@ def payload() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class AppendJob:
-    """The share of one process."""
+    """So many callers of one process, each appending so many events at once."""
 
     database: Database
     callers: int
     events: int
     state: bytes
     window: Window
+    max_connections: int
 
 
 def append(job: AppendJob, gate: Gate) -> Tally:
     """The callers of one process, who share a recorder."""
     with (
-        open_pool(job.database, max_connections=2) as pool,
+        open_pool(job.database, max_connections=job.max_connections) as pool,
         PostgresLogRecorder(job.database, pool) as recorder,
     ):
         calls = [caller(recorder, job.events, job.state) for _ in range(job.callers)]

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from adapters.bench.load import Gate
@@ -56,12 +55,7 @@ class Crew:
         theirs.close()
         self._processes.append((process, ours))
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self._end()
 
     def run(self, task: Callable[[Job, Gate], Result], jobs: Sequence[Job]) -> list[Result]:

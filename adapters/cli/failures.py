@@ -7,9 +7,12 @@ needs a warning is `{"warning": …}` there, of the same form, on a line of its 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import typer
@@ -48,6 +51,10 @@ class OutputFailed(TurnlogError):
 
 class OutputClosed(Exception):
     """Whoever read our output has left."""
+
+
+WARNS_PROGRAMS: Final = ContextVar("warns_programs", default=False)
+"""Whether the command was given `--json`: who finds something to warn of need not know."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,17 @@ def describe(error: BaseException) -> Failure:
             return _misused(error)
         case _:
             return _unexpected(error)
+
+
+def warn(error: TurnlogError, beginning: str = "") -> None:
+    """An error that does not end the command, on stderr; with `--json` in the form of an error."""
+    failure = describe(error)
+    failure = replace(failure, message=f"{beginning} {failure.message}".strip())
+    for_people = f"Warning: {printable(failure.message)}"
+    text = failure.for_programs("warning") if WARNS_PROGRAMS.get() else for_people
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{text}\n")
 
 
 def _misused(error: BaseException) -> Failure:

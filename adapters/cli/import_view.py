@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from adapters.cli.screen import Screen, cell
+from adapters.cli.cells import cell
+from adapters.cli.screen import Screen
 from adapters.cli.words import count, one_line, short_thread, size
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from adapters.cli import failures
+from adapters.cli import failures, streams
 from adapters.cli.commands import (
     approvals,
     bench,
@@ -31,8 +31,7 @@ from adapters.cli.commands import (
     turns,
     waiting,
 )
-from adapters.cli.failures import OutputClosed, describe
-from adapters.cli.screen import WARNS_PROGRAMS, abandon_output
+from adapters.cli.failures import WARNS_PROGRAMS, OutputClosed, describe
 from adapters.observability import debugging, log_crash
 
 TALK: Final = "Conversations"
@@ -140,9 +139,17 @@ def turnlog(
 def run() -> None:
     """The console script."""
     gc.set_threshold(YOUNG_OBJECTS)
-    _prepare_streams()
+    streams.prepare()
+    with contextlib.suppress(ValueError):  # not in the main thread
+        # A clean end, as after Ctrl-C.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _refuse_a_mixture()
-    app()
+    try:
+        app()
+    except KeyboardInterrupt as stop:  # before a command began: typer takes a while to make them
+        failure = describe(stop)
+        _report(failure, as_json=_wants_json(sys.argv[1:]))
+        sys.exit(failure.exit_code)
 
 
 def _refuse_a_mixture() -> None:
@@ -166,9 +173,9 @@ def _guarded(command: Callable[[], object], args: Sequence[str]) -> int:
     """The exit code of `command`; an error is reported first. No traceback, whatever happens."""
     try:
         code = command()
-        _flush()
+        streams.flush()
     except OutputClosed:
-        abandon_output()
+        streams.abandon()
         return failures.OUTPUT_CLOSED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 the last resort
         failure = describe(error)
@@ -177,7 +184,7 @@ def _guarded(command: Callable[[], object], args: Sequence[str]) -> int:
         _report(failure, as_json=_wants_json(args))
         # Help is typer's to print: what it could not write may still wait in the buffer.
         with contextlib.suppress(OutputClosed, failures.OutputFailed):
-            _flush()
+            streams.flush()
         return failure.exit_code
     if code == failures.INTERRUPTED:
         _report(describe(KeyboardInterrupt()), as_json=_wants_json(args))
@@ -211,31 +218,6 @@ def _wants_json(args: Sequence[str]) -> bool:
     """Asked of the words themselves: when they are wrong, nothing has understood them."""
     words = list(args)
     return "--json" in (words[: words.index("--")] if "--" in words else words)
-
-
-def _prepare_streams() -> None:
-    """Streams that take any text, and exist; and SIGTERM as a clean end."""
-    for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
-            mode = "r" if name == "stdin" else "w"
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
-    with contextlib.suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        abandon_output()
-        raise OutputClosed from None
-    except OSError as error:
-        abandon_output()
-        raise failures.OutputFailed(why=error.strerror or type(error).__name__) from None
 
 
 if __name__ == "__main__":

@@ -76,19 +76,20 @@ def progress(screen: Screen, what: str) -> Iterator[Display]:
         if now - drawn < REDRAW_SECONDS:
             return
         drawn = now
-        _redraw(f"{what}  {bar(done, total, now - began, note, left=left)}")
+        redraw(f"{what}  {bar(done, total, now - began, note, left=left)}")
 
     try:
         yield draw
     finally:
-        _redraw("")
+        redraw("")
 
 
 def _nobody_watches(_done: float, _total: float, _note: str = "", /, *, left: Left = ...) -> None:
     pass
 
 
-def _redraw(text: str) -> None:
+def redraw(text: str) -> None:
+    """`text` in place of what stands on the line, as far as it fits."""
     import shutil
 
     width = shutil.get_terminal_size().columns - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
-from adapters.cli.screen import warn
+from adapters.cli.failures import warn
 from projections.errors import ReadModelError, ReadModelsOutdated
 
 if TYPE_CHECKING:

@@ -11,15 +11,14 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextvars import ContextVar
-from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Final
 
 import typer
 
-from adapters.cli.failures import OutputClosed, OutputFailed, describe
+from adapters.cli import streams
+from adapters.cli.cells import state
+from adapters.cli.failures import OutputClosed, OutputFailed
 from adapters.cli.words import printable
-from domain.errors import TurnlogError
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, OverflowMethod, RenderableType
@@ -30,27 +29,6 @@ _UNLIMITED_WIDTH: Final = 10_000
 
 GAP: Final = 2  # columns between two columns of a table
 LEAST_FLEXIBLE_WIDTH: Final = 8
-
-WARNS_PROGRAMS: Final = ContextVar("warns_programs", default=False)
-"""Whether the command was given `--json`: who finds something to warn of need not know."""
-
-STATE_STYLES: Final[Mapping[str, str]] = {
-    "active": "cyan",
-    "running": "cyan",
-    "pending": "yellow",
-    "held": "magenta",
-    "waiting": "yellow",
-    "completed": "green",
-    "promoted": "green",
-    "ok": "green",
-    "failed": "red",
-    "bad": "red",
-    "interrupted": "yellow",
-    "withdrawn": "dim",
-    "archived": "dim",
-    "imported": "dim",
-    "idle": "dim",
-}
 
 
 class Screen:
@@ -97,8 +75,7 @@ class Screen:
         if self.as_json:
             return
         if not text:
-            with self._writing():
-                _write("\n")
+            self._write("\n")
             return
         from rich.padding import Padding
         from rich.text import Text
@@ -120,8 +97,7 @@ class Screen:
         console = self._console(sys.stdout)
         if not console.is_terminal and console.width == _UNLIMITED_WIDTH:
             # What it would come to, without what it costs: there may be many thousands.
-            with self._writing():
-                _write(f"{prefix}{printable(text)}".rstrip() + "\n")
+            self._write(f"{prefix}{printable(text)}".rstrip() + "\n")
             return
         from rich.text import Text
 
@@ -160,7 +136,7 @@ class Screen:
             return
         console = self._console(sys.stdout)
         overflow: OverflowMethod | None = "ellipsis" if cut else None
-        with self._writing():
+        with self._writing():  # capturing flushes, too
             if console.is_terminal:
                 console.print(renderable, no_wrap=cut or None, overflow=overflow)
                 return
@@ -168,7 +144,7 @@ class Screen:
             with console.capture() as captured:
                 console.print(renderable, no_wrap=cut or None, overflow=overflow)
             lines = [line.rstrip() for line in captured.get().splitlines()]
-            _write("\n".join(lines) + "\n")
+            streams.write("\n".join(lines) + "\n")
 
     def note(self, text: str) -> None:
         """A remark for people beside the output: on stderr, so that a pipe does not carry it."""
@@ -223,16 +199,19 @@ class Screen:
         text = json.dumps(
             value, indent=indent, default=_jsonable, ensure_ascii=encoding not in ("utf-8", "utf8")
         )
+        self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
         with self._writing():
-            _write(text + "\n")
+            streams.write(text)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         try:
-            yield
-        except OSError as error:
-            abandon_output()
-            self._failure = self._failure or _failure_of(error)
+            with streams.writing():
+                yield
+        except (OutputClosed, OutputFailed) as failure:
+            self._failure = self._failure or failure
             if not self._enduring:
                 raise self._failure from None
 
@@ -252,54 +231,6 @@ class Screen:
             )
             self._consoles[id(stream)] = console
         return console
-
-
-def state(word: str) -> Text:
-    """A state, in its colour."""
-    from rich.text import Text
-
-    return Text(word, style=STATE_STYLES.get(word.split(maxsplit=1)[0].rstrip(","), ""))
-
-
-def cell(text: str) -> Text:
-    """A text from the log as a table's cell."""
-    from rich.text import Text
-
-    from adapters.cli.words import one_line
-
-    return Text(one_line(text))
-
-
-def warn(error: TurnlogError, beginning: str = "") -> None:
-    """An error that does not end the command, on stderr; with `--json` in the form of an error."""
-    failure = describe(error)
-    failure = replace(failure, message=f"{beginning} {failure.message}".strip())
-    for_people = f"Warning: {printable(failure.message)}"
-    text = failure.for_programs("warning") if WARNS_PROGRAMS.get() else for_people
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"{text}\n")
-
-
-def abandon_output() -> None:
-    """Whatever is still to be flushed goes nowhere; else it fails again at every turn, and Python
-    complains at the very end."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
-def _failure_of(error: OSError) -> OutputClosed | OutputFailed:
-    if isinstance(error, BrokenPipeError):
-        return OutputClosed()
-    return OutputFailed(why=error.strerror or type(error).__name__)
-
-
-def _write(text: str) -> None:
-    if sys.stdout is not None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
 
 
 def _jsonable(value: object) -> object:

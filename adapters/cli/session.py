@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, TypeVar
 
+from adapters.cli.progress import redraw
 from adapters.cli.screen import Screen
 
 if TYPE_CHECKING:
     from adapters.composition import OpenDatabase, Turnlog
     from adapters.settings import Settings
+
+T = TypeVar("T")
 
 
 def read_settings() -> Settings:
@@ -25,17 +28,14 @@ def read_settings() -> Settings:
     return settings
 
 
-@contextlib.contextmanager
-def session(screen: Screen) -> Iterator[Turnlog]:
+def session(screen: Screen) -> AbstractContextManager[Turnlog]:
     """The log this process works with, as the environment says.
 
     A start of the embedded server takes a moment, the first one several; a terminal is told.
     """
     from adapters.composition import open_turnlog
 
-    with open_turnlog(read_settings(), on_wait=lambda text: _tell_waiting(text, screen)) as log:
-        _forget_waiting(screen)
-        yield log
+    return _awaited(open_turnlog, read_settings(), screen)
 
 
 @contextlib.contextmanager
@@ -49,36 +49,34 @@ def thread_session(
         yield log, find_thread(thread, log, key)
 
 
-@contextlib.contextmanager
-def database_session(screen: Screen, settings: Settings | None = None) -> Iterator[OpenDatabase]:
+def database_session(
+    screen: Screen, settings: Settings | None = None
+) -> AbstractContextManager[OpenDatabase]:
     """The database alone, whatever is in it."""
     from adapters.composition import open_database
 
-    chosen = settings or read_settings()
-    with open_database(chosen, lambda text: _tell_waiting(text, screen)) as opened:
-        _forget_waiting(screen)
-        yield opened
+    return _awaited(open_database, settings or read_settings(), screen)
 
 
-@contextlib.contextmanager
-def demo_session(screen: Screen) -> Iterator[Turnlog]:
+def demo_session(screen: Screen) -> AbstractContextManager[Turnlog]:
     """An empty log for the demo: on the embedded database, in a schema of its own."""
     from adapters.composition import open_demo
 
-    with open_demo(read_settings(), lambda text: _tell_waiting(text, screen)) as log:
-        _forget_waiting(screen)
-        yield log
+    return _awaited(open_demo, read_settings(), screen)
 
 
-def _tell_waiting(text: str, screen: Screen) -> None:
-    if screen.shows_progress:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"\r\x1b[2K{text}…")
-            sys.stderr.flush()
+@contextlib.contextmanager
+def _awaited(
+    open_: Callable[[Settings, Callable[[str], None]], AbstractContextManager[T]],
+    settings: Settings,
+    screen: Screen,
+) -> Iterator[T]:
+    """What is opened, after a word about what it waits for."""
 
+    def tell(text: str) -> None:
+        if screen.shows_progress:
+            redraw(text)
 
-def _forget_waiting(screen: Screen) -> None:
-    if screen.shows_progress:
-        with contextlib.suppress(OSError):
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+    with open_(settings, lambda text: tell(f"{text}…")) as opened:
+        tell("")
+        yield opened

@@ -7,7 +7,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from adapters.cli.screen import Screen, cell, state
+from adapters.cli.cells import cell, state
+from adapters.cli.screen import Screen
 from adapters.cli.thread_view import slot_and_inbox
 from adapters.cli.words import SHORT_THREAD_CHARS, ago
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from adapters.cli.failures import warn
 from adapters.cli.progress import Meter
-from adapters.cli.screen import Screen, warn
+from adapters.cli.screen import Screen
 from adapters.cli.words import count, duration, one_line
 from adapters.errors import StoreForbidden
 from projections.errors import ReadModelError, ReadModelsNewer

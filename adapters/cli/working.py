@@ -30,8 +30,10 @@ def load_engine(log: Turnlog, name: str, script: str | None) -> Engine:
     return log.engine(name, read_script(script) if script else None)
 
 
-def report(outcome: Outcome, screen: Screen) -> None:
-    """The outcome of a command that runs nothing."""
+def report(outcome: Outcome, screen: Screen, done: str = "") -> None:
+    """The outcome of a command that runs nothing; `done` says it, if anything was done."""
+    if done and outcome.seq is not None:
+        screen.say(done)
     screen.document({"outcome": outcomes.as_document(outcome)})
     outcomes.tell(outcome, screen)
 

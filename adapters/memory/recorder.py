@@ -73,12 +73,7 @@ class MemoryLogRecorder(LogRecorder):
             listeners = list(self._listeners)
         for listener in listeners:
             listener.set()
-        return Written(
-            first_position=entries[0].id,
-            seqs=[entry.seq for entry in entries],
-            hashes=[entry.hash for entry in entries],
-            recorded_at=entries[0].recorded_at,
-        )
+        return Written.of(entries)
 
     def _check_commands(self, records: Iterable[LogRecord]) -> None:
         for record in records:

@@ -15,13 +15,14 @@ import psycopg
 from adapters.postgres.connection import Connection
 from adapters.postgres.errors import BUSY, reason
 from adapters.postgres.queries import load_queries
+from adapters.postgres.transactions import configure
 from domain.errors import TurnlogError
 from projections.errors import IndexRefused, SwapRefused
 from projections.registry import FORMER_INDEXES, TABLES, index_names
 
 QUERIES: Final = load_queries("belongings.sql")
 
-INDEX_MEMORY: Final = "256MB"
+INDEX_SETTINGS: Final = {"maintenance_work_mem": "256MB"}
 
 # The server is gone, has become a standby, has no room, is stopping, or is broken: whatever was
 # asked of it, it would not have done it.
@@ -80,8 +81,7 @@ class Indexes:
             return IndexRefused(index=index.name, table=index.table, why=why)
 
         with _refused(refusal), connection.transaction():
-            set_memory = "SELECT set_config('maintenance_work_mem', %s, true)"
-            connection.execute(set_memory, [INDEX_MEMORY], prepare=False)
+            configure(connection, INDEX_SETTINGS, local=True)
             connection.execute(index.make.encode(), prepare=False)
         self._done.add(index)
 

@@ -17,6 +17,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -27,7 +28,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from adapters.errors import BehindPooler, StoreUnavailable, WrongDatabase
 from adapters.postgres.database import Database
 from adapters.postgres.errors import CHECK_SERVER, translated, unreachable
-from adapters.postgres.transactions import begin, pooled_transaction, session_settings
+from adapters.postgres.transactions import IMPATIENT, begin, pooled_transaction, session_settings
 
 Connection = psycopg.Connection[TupleRow]
 Pool = ConnectionPool[Connection]
@@ -47,12 +48,12 @@ PREPARE_THRESHOLD = 5
 NETWORK_OPTIONS = {"keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
 
 
-def connect(database: Database, *, prepare_threshold: int | None = PREPARE_THRESHOLD) -> Connection:
+def connect(database: Database) -> Connection:
     """A session of its own outside any pool, ready to use, in autocommit mode.
 
     Raises StoreUnavailable, WrongDatabase, BehindPooler.
     """
-    return _connected(database.direct, prepare_threshold)
+    return _connected(database.direct)
 
 
 def connect_shared(database: Database) -> Connection:
@@ -61,48 +62,47 @@ def connect_shared(database: Database) -> Connection:
     Without a pooler it is a session like any other. Raises StoreUnavailable, WrongDatabase,
     BehindPooler.
     """
-    return _connected(database, _threshold(database, PREPARE_THRESHOLD))
+    return _connected(database)
 
 
-def _threshold(database: Database, prepare_threshold: int | None) -> int | None:
-    return None if database.is_pooled else prepare_threshold
-
-
-def _connected(database: Database, prepare_threshold: int | None) -> Connection:
+def _connected(database: Database) -> Connection:
     try:
-        connection: Connection = psycopg.connect(
-            _conninfo(database), autocommit=True, prepare_threshold=prepare_threshold
-        )
+        connection: Connection = psycopg.connect(_conninfo(database), **_options(database))
     except psycopg.OperationalError as error:
         raise unreachable(error, database) from error
-    try:
-        with translated(database):
-            prepare_session(connection, database)
-    except BaseException:
-        connection.close()
-        raise
+    with closed_on_error(connection), translated(database):
+        prepare_session(connection, database)
     return connection
 
 
-def open_pool(
-    database: Database,
-    *,
-    max_connections: int = 8,
-    prepare_threshold: int | None = PREPARE_THRESHOLD,
-) -> Pool:
+def _options(database: Database) -> dict[str, Any]:
+    threshold = None if database.is_pooled else PREPARE_THRESHOLD
+    return {"autocommit": True, "prepare_threshold": threshold}
+
+
+@contextlib.contextmanager
+def closed_on_error(connection: Connection) -> Iterator[None]:
+    """For what a new connection needs before it is of use: without that it is closed."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+def open_pool(database: Database, *, max_connections: int = 8) -> Pool:
     """A pool that has proved that it can connect. Close it when done (or use it in a `with`).
 
     Use `connection_from` to take one: it is checked then, so one that died in the pool is replaced,
     and errors are translated. Raises StoreUnavailable, WrongDatabase, BehindPooler.
     """
     # The pool retries in the background and tells only that time ran out; this tells why.
-    prepare_threshold = _threshold(database, prepare_threshold)
-    _connected(database, prepare_threshold).close()
+    _connected(database).close()
     # It also reports each lost connection to a logger, which without a handler prints.
     logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
     return ConnectionPool(
         _conninfo(database),
-        kwargs={"autocommit": True, "prepare_threshold": prepare_threshold},
+        kwargs=_options(database),
         min_size=1,
         max_size=max_connections,
         timeout=POOL_TIMEOUT_SECONDS,
@@ -166,12 +166,13 @@ def _conninfo(database: Database) -> str:
 
 
 @contextlib.contextmanager
-def connection_from(pool: Pool, database: Database) -> Iterator[Connection]:
+def connection_from(pool: Pool, database: Database, **settings: str) -> Iterator[Connection]:
     """A connection from the pool, with what psycopg raises inside turned into a StoreError.
 
-    Through a pooler the block is a transaction; otherwise each statement commits by itself.
+    Through a pooler the block is a transaction, with `settings`; otherwise each statement commits
+    by itself.
     """
-    with _taken(pool, database) as connection, pooled_transaction(connection, database):
+    with _taken(pool, database) as connection, pooled_transaction(connection, database, **settings):
         yield connection
 
 
@@ -184,7 +185,10 @@ def free_connection(pool: Pool, database: Database) -> Iterator[Connection | Non
     if connection is None:
         yield None
         return
-    with _lent(connection, pool, database), pooled_transaction(connection, database):
+    with (
+        _lent(connection, pool, database),
+        pooled_transaction(connection, database, **IMPATIENT),
+    ):
         yield connection
 
 

@@ -14,20 +14,21 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
-from typing import ClassVar, Final, LiteralString, Self, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 import psycopg
 from psycopg.types.numeric import Int8
 
-from adapters.postgres.belongings import INDEX_MEMORY, Index, Indexes
-from adapters.postgres.connection import Connection
+from adapters.postgres.belongings import INDEX_SETTINGS, Index, Indexes
+from adapters.postgres.connection import Connection, closed_on_error
 from adapters.postgres.database import Database
 from adapters.postgres.errors import reason
-from adapters.postgres.queries import load_queries
+from adapters.postgres.rebuild_work import QUERIES, Task, end
 from adapters.postgres.stepping import BLAMES_EVENTS, TableSession
+from adapters.postgres.transactions import configure
 from projections.errors import IndexRefused, RangeRejected
 from projections.registry import (
     FILL_STEPS,
@@ -37,12 +38,6 @@ from projections.registry import (
     load_types,
     steps_for,
 )
-
-QUERIES: Final = load_queries("rebuild.sql")
-
-WORK_TABLE: Final = "rebuild_work"
-PART_EVENTS: Final = 40_000
-"""About how many events a task has; a thread is never cut, so one may have more."""
 
 _FILL_SETTINGS: Final = {
     # Other than in a step, a range is large and planned for what it is. What is joined are its own
@@ -58,77 +53,10 @@ _FILL_SETTINGS: Final = {
 # Looking for a part's events page by page is half the work of doing it event by event.
 _SEARCH_SETTINGS: Final = {**_FILL_SETTINGS, "enable_indexscan": "off"}
 SESSION_SETTINGS: Final = {"temp_buffers": "64MB"}
-_INDEX_SETTINGS: Final = {"maintenance_work_mem": INDEX_MEMORY}
 _WHY: Final = "they do not fit together"
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """How many events of each of those types the log has up to a position."""
-
-    upto: int = 0
-    types: Sequence[str] = ()
-    numbers: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A row of the table of tasks. When it is done, it has `taken` so many of its `events`."""
-
-    number: int
-    phase: str
-    weight: int
-    first: str | None
-    last: str | None
-    statement: LiteralString | None
-    after: int
-    upto: int
-    events: int | None
-    taken: int | None
-
-    @property
-    def is_done(self) -> bool:
-        return self.taken is not None
-
-
-def plan(connection: Connection, part_events: int) -> None:
-    """Note what is to be done. The tables are there, without indexes."""
-    connection.execute(QUERIES["create_work"], prepare=False)
-    row = connection.execute(QUERIES["select_end"]).fetchone()
-    assert row is not None
-    upto = Int8(row[0])
-    connection.execute(QUERIES["insert_parts"], {"events": part_events, "upto": upto})
-    statements = load_indexes()
-    for statement in statements:
-        # All together as much as all threads for a table.
-        values = {"statement": statement, "weight": row[0] // len(statements) + 1, "upto": upto}
-        connection.execute(QUERIES["insert_statement"], values)
-
-
-def tasks(connection: Connection) -> list[Task]:
-    """All that was planned, the largest of each phase first."""
-    return [Task(*row) for row in connection.execute(QUERIES["select_work"], prepare=False)]
-
-
-def counted(connection: Connection, planned: Sequence[Task]) -> Counted:
-    """What was filled, when all is done."""
-    row = connection.execute(QUERIES["select_counts"], prepare=False).fetchone()
-    assert row is not None
-    return Counted(end(planned), *row)
-
-
-def events_done(planned: Sequence[Task]) -> int:
-    """How much is done, in events."""
-    done = sum(task.weight for task in planned if task.is_done)
-    return end(planned) * done // sum(task.weight for task in planned)
-
-
-def end(planned: Sequence[Task]) -> int:
-    """The position the tables are at when all is done."""
-    return max(task.upto for task in planned)
 
 
 class _FillSession(TableSession):
@@ -136,12 +64,9 @@ class _FillSession(TableSession):
 
     def _connect(self) -> Connection:
         connection = super()._connect()
-        try:
+        with closed_on_error(connection):
             for statement in load_types():
                 connection.execute(statement, prepare=False)
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
 
@@ -234,7 +159,7 @@ def _work(connection: Connection, task: Task) -> tuple[int, int, str | None]:
     how many there are of each type (as JSON)."""
     with _blaming_events(task):
         if task.statement is not None:
-            _set(connection, _INDEX_SETTINGS)
+            configure(connection, INDEX_SETTINGS, local=True)
             connection.execute(task.statement, prepare=False)
             return 0, 0, None
         positions = {"after": Int8(task.after), "upto": Int8(task.upto)}
@@ -243,11 +168,11 @@ def _work(connection: Connection, task: Task) -> tuple[int, int, str | None]:
             connection.execute(load_fill("waiting"), part, prepare=False)
             events = task.events or 0
             return events, _apply(connection, task, "context", part)[0] if events else 0, None
-        _set(connection, _SEARCH_SETTINGS)
+        configure(connection, _SEARCH_SETTINGS, local=True)
         # What each of the statements reads is looked for only once.
         take = f"CREATE TEMPORARY TABLE part ON COMMIT DROP AS {load_part()}"
         connection.execute(take.encode(), part, prepare=False)
-        _set(connection, {**_FILL_SETTINGS, "enable_indexscan": "on"})
+        configure(connection, {**_FILL_SETTINGS, "enable_indexscan": "on"}, local=True)
         counted = connection.execute(QUERIES["count_part"], prepare=False).fetchone()
         assert counted is not None
         about = steps_for(json.loads(counted[0]))
@@ -275,10 +200,3 @@ def _blaming_events(task: Task) -> Iterator[None]:
         if (error.sqlstate or "")[:2] not in BLAMES_EVENTS:
             raise
         raise RangeRejected(first=1, last=task.upto, why=reason(error)) from error
-
-
-def _set(connection: Connection, settings: dict[str, str]) -> None:
-    """For the rest of the transaction."""
-    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
-    values = [text for pair in settings.items() for text in pair]
-    connection.execute(f"SELECT {calls}".encode(), values, prepare=False)

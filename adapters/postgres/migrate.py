@@ -10,7 +10,7 @@ import functools
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, LiteralString
 
 from psycopg import sql
 
@@ -71,26 +71,24 @@ class SchemaStatus:
 
 def status(connection: Connection, database: Database) -> SchemaStatus:
     """What the schema is. Raises StoreError in one of its forms."""
-    table = sql.Identifier(database.schema, VERSION_TABLE)
-    with translated(database):
-        row = connection.execute("SELECT to_regclass(%s)", (table.as_string(),)).fetchone()
-        if row is not None and row[0] is not None:
-            query = sql.SQL("SELECT max(version_num) FROM {}").format(table)
-            row = connection.execute(query).fetchone()
-    found = row[0] if row is not None else None
+    found = _greatest(connection, database, VERSION_TABLE, "version_num")
     wanted, known = revisions()
     if found is None or found in known:
         return SchemaStatus(found, wanted, known)
-    return SchemaStatus(found, wanted, known, _oldest_code(connection, database))
+    oldest_code = _greatest(connection, database, COMPATIBILITY_TABLE, "oldest_code")
+    return SchemaStatus(found, wanted, known, oldest_code)
 
 
-def _oldest_code(connection: Connection, database: Database) -> str | None:
-    table = sql.Identifier(database.schema, COMPATIBILITY_TABLE)
+def _greatest(
+    connection: Connection, database: Database, table: str, column: LiteralString
+) -> str | None:
+    """Of what is in that column; None if nothing is, or there is no such table."""
+    name = sql.Identifier(database.schema, table)
     with translated(database):
-        row = connection.execute("SELECT to_regclass(%s)", (table.as_string(),)).fetchone()
+        row = connection.execute("SELECT to_regclass(%s)", (name.as_string(),)).fetchone()
         if row is None or row[0] is None:
             return None
-        query = sql.SQL("SELECT max(oldest_code) FROM {}").format(table)
+        query = sql.SQL("SELECT max({}) FROM {}").format(sql.SQL(column), name)
         row = connection.execute(query).fetchone()
     return row[0] if row is not None else None
 

@@ -14,13 +14,14 @@ import psycopg
 from psycopg import sql
 from psycopg.types.numeric import Int8
 
-from adapters.postgres import filling, swap
+from adapters.postgres import rebuild_work, swap
 from adapters.postgres.belongings import Indexes
 from adapters.postgres.connection import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.errors import reason
-from adapters.postgres.filling import PART_EVENTS, WORK_TABLE, Counted, Filling
+from adapters.postgres.filling import Filling
 from adapters.postgres.read_models import read_thread
+from adapters.postgres.rebuild_work import PART_EVENTS, WORK_TABLE, Counted
 from adapters.postgres.stepping import QUERIES, TableSession
 from projections.errors import (
     RebuildRunning,
@@ -42,7 +43,7 @@ _OTHERS_DEPEND_ON_IT: Final = "2BP01"
 class PostgresRebuildSession(TableSession):
     """A connection to the tables of a rebuild, and `jobs` more while it fills them.
 
-    They must be to the server itself, not to a pooler. `part_events`: see `filling.PART_EVENTS`.
+    They must be to the server itself, not to a pooler. A task has about `part_events` events.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class PostgresRebuildSession(TableSession):
             self._make_schema(connection, anew=found is not None)
             connection.execute(load_tables(), prepare=False)
             connection.execute(QUERIES["insert_state"], {"definition": definition()})
-            filling.plan(connection, self._part_events)
+            rebuild_work.plan(connection, self._part_events)
             return 0
 
     def fill(self, tell: Callable[[int, int], None]) -> None:
@@ -88,15 +89,15 @@ class PostgresRebuildSession(TableSession):
         with self.connection() as connection, connection.transaction():
             if WORK_TABLE not in (self._relations(connection) or ()):
                 return
-            planned = filling.tasks(connection)
+            planned = rebuild_work.tasks(connection)
             self._added.drop_unwanted(connection)
             missing = self._added.missing(connection)
-        with Filling(self.database, self.schema, self._jobs) as filling_:
-            filling_.run(planned, self._added, missing, tell)
+        with Filling(self.database, self.schema, self._jobs) as filling:
+            filling.run(planned, self._added, missing, tell)
         with self.connection() as connection, connection.transaction():
-            connection.execute(QUERIES["finish_step"], {"upto": filling.end(planned)})
-            self._counted = filling.counted(connection, planned)
-            connection.execute(filling.QUERIES["drop_work"], prepare=False)
+            connection.execute(QUERIES["finish_step"], {"upto": rebuild_work.end(planned)})
+            self._counted = rebuild_work.counted(connection, planned)
+            connection.execute(rebuild_work.QUERIES["drop_work"], prepare=False)
 
     def start_over(self) -> None:
         """Make the tables anew, to be filled step by step."""
@@ -132,7 +133,7 @@ class PostgresRebuildSession(TableSession):
         """See `projections.ports.RebuildSession`."""
         with self.connection() as connection:
             values = {"events": events, "seed": seed}
-            rows = connection.execute(filling.QUERIES["select_sample"], values, prepare=False)
+            rows = connection.execute(rebuild_work.QUERIES["select_sample"], values, prepare=False)
             return [thread_id for (thread_id,) in rows]
 
     def snapshot(self, thread_id: str) -> tuple[ThreadRows, int]:
@@ -155,7 +156,8 @@ class PostgresRebuildSession(TableSession):
                     if self._added.missing(connection):
                         raise _TooMuchLeft
                     connection.execute(QUERIES["lock_head"])
-                    step = self._step(connection, limit, wait=True)
+                    with connection.pipeline() as pipeline:
+                        step = self._step(connection, pipeline, limit, wait=True)
                     if step is None or not step.is_last:
                         raise _TooMuchLeft
                     swap.put_in_place(connection, self._live, self.schema)
@@ -178,10 +180,10 @@ class PostgresRebuildSession(TableSession):
         position, _, head = row
         if WORK_TABLE not in found:
             return int(position) if position <= head else None
-        planned = filling.tasks(connection)
-        if not planned or filling.end(planned) > head:
+        planned = rebuild_work.tasks(connection)
+        if not planned or rebuild_work.end(planned) > head:
             return None
-        return filling.events_done(planned)
+        return rebuild_work.events_done(planned)
 
     def _relations(self, connection: Connection) -> Collection[str] | None:
         """What is in the schema of the rebuild; None if there is no such schema.

@@ -17,13 +17,13 @@ from psycopg.pq import TransactionStatus
 
 from adapters.errors import AppendOutcomeUnknown, StoreError, StoreUnavailable
 from adapters.postgres.batch import Append, Move, Outcome, nobody_waits, write_batch
-from adapters.postgres.connection import Connection, connect_shared
+from adapters.postgres.connection import Connection, closed_on_error, connect_shared
 from adapters.postgres.database import Database
-from adapters.postgres.errors import CHECK_AGAIN, READ_ONLY, reason, translate, translated
+from adapters.postgres.errors import CHECK_AGAIN, LOST, READ_ONLY, reason, translate, translated
 from adapters.postgres.names import LOG_CHECKS, LOG_KEYS
 from adapters.postgres.queries import load_queries
 from adapters.postgres.rows import entry_of
-from adapters.postgres.transactions import pooled_transaction
+from adapters.postgres.transactions import IMPATIENT, configure, pooled_transaction
 from adapters.records import (
     AppendRefused,
     InvalidRecord,
@@ -111,11 +111,11 @@ class WriterSession:
             connection = self._connected(on_sent)
         except StoreError as error:  # nothing was sent
             return [type(error)(**error.details) for _ in appends]
-        patience = _milliseconds(self._lock_timeout)
+        settings = {"lock_timeout": _milliseconds(self._lock_timeout), **IMPATIENT}
         if self._database.is_pooled:
             on_sent()  # its BEGIN may wait for the pooler
         try:
-            with pooled_transaction(connection, self._database, lock_timeout=patience):
+            with pooled_transaction(connection, self._database, **settings):
                 outcomes = self._send(connection, token, appends, on_sent)
         except AppendRefused as error:
             return [error]
@@ -149,13 +149,9 @@ class WriterSession:
         connection = connect_shared(self._database)
         if self._database.is_pooled:  # set for each transaction, as the session is anybody's
             return connection
-        query = "SELECT set_config('lock_timeout', %s, false)"
-        try:
-            with translated(self._database):
-                connection.execute(query, [_milliseconds(lock_timeout)])
-        except BaseException:
-            connection.close()
-            raise
+        with closed_on_error(connection), translated(self._database):
+            settings = {"lock_timeout": _milliseconds(lock_timeout), **IMPATIENT}
+            configure(connection, settings, local=False)
         return connection
 
     def _send(
@@ -244,11 +240,11 @@ class WriterSession:
             "versions": [record.originator_version for record in records],
             "after_position": self._last_position,
         }
-        patience = _milliseconds(seconds_left)
+        settings = {"lock_timeout": _milliseconds(seconds_left), **IMPATIENT}
         with (
             self._connect(seconds_left) as connection,
             translated(self._database),
-            pooled_transaction(connection, self._database, lock_timeout=patience),
+            pooled_transaction(connection, self._database, **settings),
         ):
             connection.execute(QUERIES["fence_append"], {"token": token})
             rows = connection.execute(QUERIES["select_versions"], wanted).fetchall()
@@ -266,12 +262,7 @@ class WriterSession:
         ]
         if len(entries) < len(append.records):
             return _NotWritten()
-        return Written(
-            first_position=entries[0].id,
-            seqs=[entry.seq for entry in entries],
-            hashes=[entry.hash for entry in entries],
-            recorded_at=entries[0].recorded_at,
-        )
+        return Written.of(entries)
 
 
 def _milliseconds(seconds: float) -> str:
@@ -308,7 +299,7 @@ def _is_lost(connection: Connection, error: psycopg.Error) -> bool:
     if connection.closed:
         return True
     if error.sqlstate is None:  # it does not come from the server
-        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+        return isinstance(error, LOST)
     # The server was shut down: between the commit and its answer, for all one knows.
     return error.sqlstate.startswith(("57P", "08"))
 

@@ -6,18 +6,19 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 import psycopg
+from psycopg import Pipeline
 from psycopg.types.numeric import Int8
 
 from adapters.errors import NotMigrated, StoreBusy, StoreError, StoreFull, StoreUnavailable
-from adapters.postgres.connection import Connection, connect, quoted
+from adapters.postgres.connection import Connection, closed_on_error, connect, quoted
 from adapters.postgres.damage import damage, not_ours
 from adapters.postgres.database import Database
 from adapters.postgres.errors import reason, translated
 from adapters.postgres.queries import load_queries
+from adapters.postgres.transactions import IMPATIENT, configure
 from domain.errors import TurnlogError
 from projections.errors import RangeRejected, ReadModelsMissing
 from projections.ports import Step, Suspect
@@ -43,6 +44,7 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = {
     # What a role or a database sets for short queries would end a part or an index every time.
     "statement_timeout": "0",
     "lock_timeout": "0",
+    **IMPATIENT,
 }
 
 # Invalid values, violated constraints, limits of the program: the events are to blame.
@@ -72,12 +74,7 @@ class TableSession:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     @property
@@ -97,8 +94,12 @@ class TableSession:
     def step(self, limit: int, *, wait: bool = True) -> Step | None:
         """See `projections.ports.Stepping`."""
         # What begins the transaction goes along with what comes first in it.
-        with self.connection() as connection, connection.pipeline(), connection.transaction():
-            return self._step(connection, limit, wait=wait)
+        with (
+            self.connection() as connection,
+            connection.pipeline() as pipeline,
+            connection.transaction(),
+        ):
+            return self._step(connection, pipeline, limit, wait=wait)
 
     def suspect(self, position: int) -> Suspect:
         """What the event at that position is."""
@@ -148,35 +149,31 @@ class TableSession:
         path = ", ".join(
             quoted(schema) for schema in dict.fromkeys([self.schema, self.database.schema])
         )
-        settings = {**self.settings, "search_path": path}
-        calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
-        values = [text for pair in settings.items() for text in pair]
         connection = connect(self.database)
-        try:
-            connection.execute(f"SELECT {calls}".encode(), values, prepare=False)
-        except BaseException:
-            connection.close()
-            raise
+        with closed_on_error(connection):
+            configure(connection, {**self.settings, "search_path": path}, local=False)
         return connection
 
-    def _step(self, connection: Connection, limit: int, *, wait: bool) -> Step | None:
+    def _step(
+        self, connection: Connection, pipeline: Pipeline, limit: int, *, wait: bool
+    ) -> Step | None:
         begin = QUERIES["begin_step" if wait else "begin_step_unless_busy"]
         # Int8: a small number would be sent as a smallint, and its sum with another overflow.
         bounds = {"events": Int8(limit), "bytes": Int8(STEP_BYTES)}
-        with connection.pipeline():
-            state = connection.execute(begin)
-            bound = connection.execute(QUERIES["bound_step"], bounds)
-            after = self._checkpoint(state.fetchone(), wait=wait)
-            row = bound.fetchone()
+        state = connection.execute(begin)
+        bound = connection.execute(QUERIES["bound_step"], bounds)
+        _send(pipeline)
+        after = self._checkpoint(state.fetchone(), wait=wait)
         if after is None:
             return None
+        row = bound.fetchone()
         assert row is not None
         head, upto, types = int(row[0]), int(row[1] or after), row[2] or ()
         if after > head:
             why = f"they are at position {after}, and the log ends at {head}"
             raise ReadModelsMissing(schema=self.schema, why=why)
         if upto > after:
-            self._apply(connection, after, upto, steps_for(types))
+            self._apply(connection, pipeline, after, upto, steps_for(types))
         return Step(after, upto, head)
 
     def _checkpoint(self, row: Sequence[Any] | None, *, wait: bool) -> int | None:
@@ -193,14 +190,21 @@ class TableSession:
             raise error
         return int(position)
 
-    def _apply(self, connection: Connection, after: int, upto: int, names: Sequence[str]) -> None:
+    def _apply(
+        self,
+        connection: Connection,
+        pipeline: Pipeline,
+        after: int,
+        upto: int,
+        names: Sequence[str],
+    ) -> None:
         # Int8: else a number's size would make another statement of it.
         bounds = {"after": Int8(after), "upto": Int8(upto)}
         try:
             # One way there and back for all of them; what fails undoes the rest.
-            with connection.pipeline():
-                answers = [connection.execute(load_sql(n), bounds, prepare=True) for n in names]
-                connection.execute(QUERIES["finish_step"], {"upto": Int8(upto)})
+            answers = [connection.execute(load_sql(n), bounds, prepare=True) for n in names]
+            connection.execute(QUERIES["finish_step"], {"upto": Int8(upto)})
+            _send(pipeline)
         except psycopg.Error as error:
             if (error.sqlstate or "")[:2] not in BLAMES_EVENTS:
                 raise
@@ -216,3 +220,17 @@ class TableSession:
     def _one(self, query: str, **values: object) -> Sequence[Any] | None:
         with self.connection() as connection:
             return connection.execute(QUERIES[query], values).fetchone()
+
+
+def _send(pipeline: Pipeline) -> None:
+    """Send what waits, and take all the answers.
+
+    Not by a pipeline of its own in a block, or by fetching: those ask the server to flush, and then
+    it waits for more of the same without a limit, whatever IMPATIENT says, with all its locks.
+    """
+    try:
+        pipeline.sync()
+    except psycopg.Error:
+        with contextlib.suppress(psycopg.Error):
+            pipeline.sync()  # what comes after an error may not have been read
+        raise

@@ -10,6 +10,7 @@ from psycopg import sql
 from adapters.postgres.belongings import belongings, restore
 from adapters.postgres.connection import Connection
 from adapters.postgres.stepping import QUERIES
+from adapters.postgres.transactions import configure
 from projections.registry import TABLES
 
 LOCK_TIMEOUT: Final = "400ms"
@@ -25,12 +26,11 @@ Grant = tuple[str, str | None, str | None, str, bool]
 def lock_tables(connection: Connection, live: str) -> None:
     """From here on nobody reads or moves the tables in use."""
     tables = _there(connection, live)
-    set_timeout = "SELECT set_config('lock_timeout', %s, true)"
     # Only autovacuum minds this lock, and gives way when it has been waited for for a second.
-    connection.execute(set_timeout, [VACUUM_TIMEOUT])
+    configure(connection, {"lock_timeout": VACUUM_TIMEOUT}, local=True)
     for table in tables:
         run(connection, "LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", live, table)
-    connection.execute(set_timeout, [LOCK_TIMEOUT])
+    configure(connection, {"lock_timeout": LOCK_TIMEOUT}, local=True)
     for table in tables:
         run(connection, "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", live, table)
 

@@ -18,6 +18,7 @@ from adapters.postgres.connection import Connection, Pool, connection_from
 from adapters.postgres.database import Database
 from adapters.postgres.queries import load_queries
 from adapters.postgres.recorder import PostgresLogRecorder
+from adapters.postgres.transactions import IMPATIENT
 from adapters.records import MAX_EVENT_BYTES, TrackingConflict, as_record
 
 QUERIES: Final = load_queries("log.sql")
@@ -33,7 +34,7 @@ class PostgresTrackingRecorder(TrackingRecorder):
 
     def insert_tracking(self, tracking: Tracking) -> None:
         """Move on to `tracking`. Raises TrackingConflict unless that is further."""
-        with connection_from(self._pool, self._database) as connection:
+        with connection_from(self._pool, self._database, **IMPATIENT) as connection:
             self.move(connection, tracking)
 
     def move(self, connection: Connection, tracking: Tracking) -> None:

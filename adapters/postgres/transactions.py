@@ -20,10 +20,18 @@ from adapters.postgres.database import Database
 
 SESSION_SETTINGS: Final = {
     "timezone": "UTC",
+    "datestyle": "ISO",  # the only one in which psycopg reads times
     "default_transaction_isolation": "read committed",
-    # A process that hangs in a transaction would hold the lock every append takes.
+    # A process that hangs in a transaction keeps the server from cleaning up behind everybody.
     "idle_in_transaction_session_timeout": "5min",
 }
+
+IMPATIENT: Final = {"idle_in_transaction_session_timeout": "5s"}
+"""For transactions that others wait for: with the lock that every append takes, with a lease's
+gate, with the state of the read models. A process that is frozen in one (SIGSTOP, a machine that
+sleeps, a network that is cut) loses it before the appends of others give up waiting
+(`session.LOCK_TIMEOUT`). It may: nothing is computed between two statements of such a transaction,
+and an append whose connection was lost is looked up."""
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ READ ONLY"]
 
@@ -31,6 +39,15 @@ Isolation = Literal["READ COMMITTED", "REPEATABLE READ READ ONLY"]
 def session_settings(database: Database) -> Mapping[str, str]:
     """What our sessions rely on."""
     return {**SESSION_SETTINGS, "search_path": sql.Identifier(database.schema).as_string()}
+
+
+def configure(
+    connection: psycopg.Connection[TupleRow], settings: Mapping[str, str], *, local: bool
+) -> None:
+    """Set all that, for the transaction (`local`) or for the session. One round trip."""
+    calls = ", ".join(["set_config(%s, %s, %s)"] * len(settings))
+    values = [value for setting in settings.items() for value in (*setting, local)]
+    connection.execute(f"SELECT {calls}".encode(), values, prepare=False)
 
 
 def begin(

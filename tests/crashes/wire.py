@@ -123,6 +123,10 @@ class _Line:
                     self._late = data
                 else:
                     self._send(data)
+            if self.fate == "answer lost":
+                # Not before the server has done it: who looks the append up might be faster.
+                self._end()
+                self._threads[1].join(PATIENCE)
             if self.fate in LOST:
                 shut(self._client)
             if self.fate != "goes on":

@@ -102,7 +102,9 @@ def next_release(before: Release, folder: Path) -> Release:
         shutil.copytree(
             before.folder / package,
             folder / package,
-            ignore=shutil.ignore_patterns("__pycache__"),
+            # With what is compiled, which counts for a file until that is edited; but not with what
+            # another process is just writing.
+            ignore=shutil.ignore_patterns("*.pyc.*"),
         )
     return Release(folder, before.database)
 

@@ -55,13 +55,13 @@ def test_a_new_column_of_a_read_model(
         olds.enter_context(old.working(old_reports))
         assert new.document("db", "upgrade")["to"] == NEXT_REVISION
         news.enter_context(new.working(new_reports))
-        until_appended(connection, 100)
+        until_appended(connection, 50)
         assert creators(connection) == {None}  # nobody has filled it
         new.document("rebuild")
-        until_appended(connection, 100)  # the old one goes on, and leaves following to the new one
+        until_appended(connection, 50)  # the old one goes on, and leaves following to the new one
         assert creators(connection) == {"user"}
         olds.enter_context(old.working(old_reports))  # one that starts only now
-        until_appended(connection, 100)
+        until_appended(connection, 50)
     assert_all_there(connection, [*old_reports, *new_reports])
     assert troubles(old_reports) == {"read_models_newer"}
     for report in [*old_reports, *new_reports]:
@@ -96,10 +96,10 @@ def test_a_new_version_of_an_event(
     with ExitStack() as writers, ExitStack() as readers:
         with before.working(reports):
             readers.enter_context(reader.working(reports))
-            until_appended(connection, 100)
+            until_appended(connection, 50)
         reader.document("rebuild")  # before the writers come: only now are both versions taken
         writers.enter_context(writer.working(reports))
-        until_appended(connection, 200)
+        until_appended(connection, 100)
     assert_all_there(connection, reports)
     old_version = TurnCompleted.schema_version
     assert versions(connection, "turn.completed") == {old_version, old_version + 1}
@@ -125,7 +125,7 @@ def test_a_change_of_the_log_itself(
         new.document("db", "upgrade")
         assert old.document("db", "check")["state"] == "compatible"
         with new.working(reports):
-            until_appended(connection, 100)
+            until_appended(connection, 50)
         assert noted(connection) == {None, "append_next"}
         assert_log_begins_as(connection, kept)
         new.python(MIGRATE.format(how="downgrade"), HEAD)
@@ -133,7 +133,7 @@ def test_a_change_of_the_log_itself(
         assert_log_begins_as(connection, kept)
         new.document("db", "upgrade")
         with new.working(reports):
-            until_appended(connection, 100)
+            until_appended(connection, 50)
     assert_all_there(connection, reports)
     assert_log_begins_as(connection, kept)
     assert old.document("verify")["clean"] is True

@@ -7,16 +7,20 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from adapters.postgres.database import Database
+from adapters.postgres.file_locks import exclusive
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"domain", "projections", "adapters"}
 MIGRATIONS = "adapters/postgres/migrations"
+LONGEST_SECONDS = 300  # of a command, on a machine that is busy
 
 IMPORT_ALL = """
 import importlib, sys
@@ -42,20 +46,40 @@ def _run(*command: str, cwd: Path, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=LONGEST_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
+Make = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Make:
+    """A folder of that name for all workers: the first one that wants it fills it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if hasattr(pytestconfig, "workerinput") else own
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder = shared / name
+        with exclusive(shared / f"{name}.lock", 2 * LONGEST_SECONDS):
+            if not folder.exists():
+                half_made = Path(tempfile.mkdtemp(dir=shared))
+                fill(half_made)
+                half_made.rename(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def built(made_once: Make) -> Path:
     """A folder with an sdist of the checkout and the wheel made from that sdist."""
-    folder = tmp_path_factory.mktemp("built")
     # Without isolation nothing is downloaded: the backend is part of the dev environment.
-    _run(sys.executable, "-m", "build", "--no-isolation", "-o", str(folder), str(ROOT), cwd=folder)
-    return folder
+    build = [sys.executable, "-m", "build", "--no-isolation"]
+    return made_once("built", lambda to: _run(*build, "-o", str(to), str(ROOT), cwd=to))
 
 
 @pytest.fixture(scope="session")
@@ -65,12 +89,10 @@ def wheel(built: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(wheel: Path, made_once: Make) -> Path:
     """A folder with the wheel's content, installed by pip without its dependencies."""
-    target = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
-    _run(*pip, "--target", str(target), str(wheel), cwd=target)
-    return target
+    return made_once("installed", lambda to: _run(*pip, "--target", str(to), str(wheel), cwd=to))
 
 
 def _files_of(wheel: Path) -> set[str]:

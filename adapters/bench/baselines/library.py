@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import uuid4
 
@@ -13,25 +12,14 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
+from adapters.bench.appending import AppendJob
 from adapters.bench.database import parts_of
-from adapters.bench.load import Call, Gate, Tally, Window, drive
+from adapters.bench.load import Call, Gate, Tally, drive
 from adapters.postgres.database import Database
+from domain.events.item import ItemCompleted
 
 SCHEMA: Final = "public"
 _LOCK: Final = "turnlog.bench.library"
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryJob:
-    """So many callers of one process, each appending so many events at once."""
-
-    database: Database
-    callers: int
-    events: int
-    topic: str
-    state: bytes
-    window: Window
-    max_connections: int
 
 
 @contextmanager
@@ -59,7 +47,7 @@ def open_store(
         yield recorder
 
 
-def append(job: LibraryJob, gate: Gate) -> Tally:
+def append(job: AppendJob, gate: Gate) -> Tally:
     """The callers of one process. Each has a connection, so none waits for one."""
     connections = min(job.callers, job.max_connections)
     with open_store(job.database, connections=connections) as recorder:
@@ -68,13 +56,13 @@ def append(job: LibraryJob, gate: Gate) -> Tally:
         return drive(calls, job.window, gate)
 
 
-def _caller(recorder: PostgresApplicationRecorder, job: LibraryJob) -> Call:
+def _caller(recorder: PostgresApplicationRecorder, job: AppendJob) -> Call:
     originator_id = uuid4()
     versions = itertools.count(1)
 
     def call() -> tuple[str, int]:
         events = [
-            StoredEvent(originator_id, next(versions), job.topic, job.state)
+            StoredEvent(originator_id, next(versions), ItemCompleted.name, job.state)
             for _ in range(job.events)
         ]
         recorder.insert_events(events)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from adapters.cli.options import Actor, AsJson, CommandId, ThreadRef
+from adapters.cli.options import Actor, AsJson, CommandId, ThreadRef, argument, option
 from adapters.cli.screen import Screen
 
 
@@ -14,12 +14,11 @@ def approvals(
     *,
     thread: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--thread",
             "-t",
             metavar="THREAD",
             help="Only of this one: its id, the beginning of it, or `last`.",
-            show_default=False,
         ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
@@ -49,16 +48,13 @@ def approve(
     thread: ThreadRef,
     approval: Annotated[
         str | None,
-        typer.Argument(
+        argument(
             metavar="APPROVAL",
             help="Its id, or the beginning of it; else the only one that is open.",
-            show_default=False,
         ),
     ] = None,
     deny: Annotated[bool, typer.Option("--deny", help="Say no.")] = False,
-    note: Annotated[
-        str | None, typer.Option("--note", help="Why, for the record.", show_default=False)
-    ] = None,
+    note: Annotated[str | None, option("--note", help="Why, for the record.")] = None,
     actor: Actor = "user",
     command_id: CommandId = None,
     as_json: AsJson = False,

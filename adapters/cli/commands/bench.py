@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from adapters.cli.options import AsJson
+from adapters.cli.options import AsJson, argument
 from adapters.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -18,10 +18,7 @@ Bench = Literal["append", "turns", "rebuild", "replay", "growth", "lag"]
 
 
 def bench(
-    name: Annotated[
-        Bench,
-        typer.Argument(metavar="BENCH", help="What to measure.", show_default=False),
-    ],
+    name: Annotated[Bench, argument(metavar="BENCH", help="What to measure.")],
     *,
     quick: Annotated[
         bool, typer.Option("--quick", help="In 40 seconds at most; without it, it takes minutes.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.options import AsJson
+from adapters.cli.options import AsJson, argument, option
 from adapters.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ SHOWN_FINDINGS = 50
 def verify(
     *,
     threads: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="THREAD", help="Only these; else all.", show_default=False),
+        list[str] | None, argument(metavar="THREAD", help="Only these; else all.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -48,8 +47,7 @@ def verify(
 def rebuild(
     *,
     jobs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Connections to fill with; as many as cores.", show_default=False),
+        int | None, option(min=1, help="Connections to fill with; as many as cores.")
     ] = None,
     discard: Annotated[
         bool,

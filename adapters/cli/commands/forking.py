@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from adapters.cli.options import Actor, AsJson, CommandId, ThreadRef
+from adapters.cli.options import Actor, AsJson, CommandId, ThreadRef, option
 from adapters.cli.screen import Screen
 
 
@@ -14,25 +12,14 @@ def fork(
     *,
     thread: ThreadRef,
     turn: Annotated[
-        str | None,
-        typer.Option(
-            "--turn", metavar="TURN", help="Up to the end of this turn.", show_default=False
-        ),
+        str | None, option("--turn", metavar="TURN", help="Up to the end of this turn.")
     ] = None,
     at_seq: Annotated[
-        int | None,
-        typer.Option(
-            "--at", metavar="SEQ", help="Up to this event of the thread.", show_default=False
-        ),
+        int | None, option("--at", metavar="SEQ", help="Up to this event of the thread.")
     ] = None,
-    title: Annotated[
-        str | None, typer.Option("--title", help="Title of the new thread.", show_default=False)
-    ] = None,
+    title: Annotated[str | None, option("--title", help="Title of the new thread.")] = None,
     new_thread_id: Annotated[
-        str | None,
-        typer.Option(
-            "--id", metavar="ID", help="An id for the new thread (thr_…).", show_default=False
-        ),
+        str | None, option("--id", metavar="ID", help="An id for the new thread (thr_…).")
     ] = None,
     actor: Actor = "user",
     command_id: CommandId = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.options import AsJson, ThreadRef
+from adapters.cli.options import AsJson, ThreadRef, option
 from adapters.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -27,11 +27,8 @@ def replay(
     thread: ThreadRef,
     at: Annotated[
         str | None,
-        typer.Option(
-            "--at",
-            metavar="SEQ|TIME",
-            help="Only up to this event, or as it was at this time.",
-            show_default=False,
+        option(
+            "--at", metavar="SEQ|TIME", help="Only up to this event, or as it was at this time."
         ),
     ] = None,
     follow: Annotated[

@@ -15,10 +15,12 @@ from adapters.cli.options import (
     Mode,
     Model,
     NoRun,
+    PromptRef,
     PromptText,
     Route,
     ScriptFile,
     ThreadRef,
+    option,
 )
 from adapters.cli.screen import Screen
 
@@ -29,12 +31,7 @@ def steer(
     text: PromptText,
     turn: Annotated[
         str | None,
-        typer.Option(
-            "--turn",
-            metavar="TURN",
-            help="Only into this turn; else the active one.",
-            show_default=False,
-        ),
+        option("--turn", metavar="TURN", help="Only into this turn; else the active one."),
     ] = None,
     input_id: InputId = None,
     engine: EngineName = "scripted",
@@ -80,19 +77,15 @@ def release(
     screen = Screen(as_json=as_json)
     with thread_session(screen, thread, command_id) as (log, thread_id):
         runs = None if no_run else load_engine(log, engine, script)
-        chosen = None
-        if prompts:
-            chosen = [find_prompt(prompt, thread_id, log, command_id) for prompt in prompts]
-        outcome = log.service.release(thread_id, chosen, actor=actor, command_id=command_id)
+        chosen = [find_prompt(prompt, thread_id, log, command_id) for prompt in prompts or ()]
+        outcome = log.service.release(thread_id, chosen or None, actor=actor, command_id=command_id)
         work_and_report(log, outcome, runs, screen)
 
 
 def withdraw(
     *,
     thread: ThreadRef,
-    prompt: Annotated[
-        str, typer.Argument(metavar="PROMPT", help="The prompt's id, or the beginning of it.")
-    ],
+    prompt: PromptRef,
     actor: Actor = "user",
     command_id: CommandId = None,
     as_json: AsJson = False,

@@ -26,6 +26,8 @@ from adapters.cli.options import (
     Temperature,
     TopP,
     Trust,
+    argument,
+    option,
 )
 from adapters.cli.screen import Screen
 
@@ -34,36 +36,26 @@ if TYPE_CHECKING:
 
 ThreadUnlessNew = Annotated[
     str | None,
-    typer.Argument(
-        metavar="THREAD",
-        help="The thread: its id, the beginning of it, or `last`. Not with --new.",
-        show_default=False,
+    argument(
+        metavar="THREAD", help="The thread: its id, the beginning of it, or `last`. Not with --new."
     ),
 ]
-Text = Annotated[
-    str | None,
-    typer.Argument(metavar="TEXT", help="The prompt; `-` reads it from stdin.", show_default=False),
-]
+Text = Annotated[str | None, argument(metavar="TEXT", help="The prompt; `-` reads it from stdin.")]
 New = Annotated[bool, typer.Option("--new", help="Start a new thread with it.")]
-Title = Annotated[
-    str | None, typer.Option("--title", help="Title of the new thread.", show_default=False)
-]
+Title = Annotated[str | None, option("--title", help="Title of the new thread.")]
 Delivery = Annotated[
     DeliveryChoice | None,
-    typer.Option(
+    option(
         "--delivery",
-        help="How it enters when a turn is running: in line behind it, into it at its next "
-        "step, or instead of it. Without this a busy thread refuses.",
-        show_default=False,
+        help=(
+            "How it enters when a turn is running: in line behind it, into it at its next "
+            "step, or instead of it. Without this a busy thread refuses."
+        ),
     ),
 ]
 Queued = Annotated[
     QueuedChoice | None,
-    typer.Option(
-        "--queued",
-        help="With --delivery interrupt: what becomes of the prompts that wait.",
-        show_default=False,
-    ),
+    option("--queued", help="With --delivery interrupt: what becomes of the prompts that wait."),
 ]
 
 

@@ -15,6 +15,8 @@ from adapters.cli.options import (
     QueuedChoice,
     ScriptFile,
     ThreadRef,
+    argument,
+    option,
 )
 from adapters.cli.screen import Screen
 
@@ -23,15 +25,12 @@ def interrupt(
     *,
     thread: ThreadRef,
     turn: Annotated[
-        str | None,
-        typer.Argument(metavar="TURN", help="The turn; else the active one.", show_default=False),
+        str | None, argument(metavar="TURN", help="The turn; else the active one.")
     ] = None,
     queued: Annotated[
         QueuedChoice | None,
-        typer.Option(
-            "--queued",
-            help="What becomes of the prompts that wait; else what the thread says.",
-            show_default=False,
+        option(
+            "--queued", help="What becomes of the prompts that wait; else what the thread says."
         ),
     ] = None,
     engine: EngineName = "scripted",
@@ -62,9 +61,7 @@ def interrupt(
 def compact(
     *,
     thread: ThreadRef,
-    reason: Annotated[
-        str | None, typer.Option("--reason", help="Why, for the record.", show_default=False)
-    ] = None,
+    reason: Annotated[str | None, option("--reason", help="Why, for the record.")] = None,
     engine: EngineName = "scripted",
     script: ScriptFile = None,
     no_run: NoRun = False,
@@ -101,20 +98,14 @@ def rollback(
     screen = Screen(as_json=as_json)
     with thread_session(screen, thread, command_id) as (log, thread_id):
         outcome = log.service.rollback(thread_id, turns, actor=actor, command_id=command_id)
-        if outcome.seq is not None:
-            screen.say(f"{count(turns, 'turn')} left the context; nothing was deleted.")
-        report(outcome, screen)
+        report(outcome, screen, f"{count(turns, 'turn')} left the context; nothing was deleted.")
 
 
 def run(
     *,
     thread: Annotated[
         str | None,
-        typer.Argument(
-            metavar="THREAD",
-            help="One thread; else every thread with a turn to run.",
-            show_default=False,
-        ),
+        argument(metavar="THREAD", help="One thread; else every thread with a turn to run."),
     ] = None,
     engine: EngineName = "scripted",
     script: ScriptFile = None,

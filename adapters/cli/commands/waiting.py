@@ -12,15 +12,14 @@ from adapters.cli.options import (
     CommandId,
     Mode,
     Model,
+    PromptRef,
     PromptText,
     Route,
     ThreadRef,
+    argument,
 )
 from adapters.cli.screen import Screen
 
-PromptRef = Annotated[
-    str, typer.Argument(metavar="PROMPT", help="The prompt's id, or the beginning of it.")
-]
 RedeliveryChoice = Literal["queue", "steer"]
 PlaceChoice = Literal["first", "last", "before", "after"]
 
@@ -53,9 +52,7 @@ def edit(
         outcome = log.service.edit(
             thread_id, input_id, content, overrides=overrides, actor=actor, command_id=command_id
         )
-        if outcome.seq is not None:
-            screen.say(f"Prompt {input_id} is edited.")
-        report(outcome, screen)
+        report(outcome, screen, f"Prompt {input_id} is edited.")
 
 
 def redeliver(
@@ -84,10 +81,8 @@ def redeliver(
         outcome = log.service.redeliver(
             thread_id, input_id, delivery, actor=actor, command_id=command_id
         )
-        if outcome.seq is not None:
-            what = "is to steer the running turn" if delivery == "steer" else "waits in line"
-            screen.say(f"Prompt {input_id} {what}.")
-        report(outcome, screen)
+        what = "is to steer the running turn" if delivery == "steer" else "waits in line"
+        report(outcome, screen, f"Prompt {input_id} {what}.")
 
 
 def move(
@@ -100,10 +95,8 @@ def move(
     ],
     other: Annotated[
         str | None,
-        typer.Argument(
-            metavar="OTHER",
-            help="Before or after which prompt: its id, or the beginning of it.",
-            show_default=False,
+        argument(
+            metavar="OTHER", help="Before or after which prompt: its id, or the beginning of it."
         ),
     ] = None,
     actor: Actor = "user",
@@ -118,12 +111,8 @@ def move(
     screen = Screen(as_json=as_json)
     with thread_session(screen, thread, command_id) as (log, thread_id):
         input_id = find_prompt(prompt, thread_id, log, command_id)
-        anchor_id = None
-        if other is not None:
-            anchor_id = find_prompt(other, thread_id, log, command_id)
+        anchor_id = find_prompt(other, thread_id, log, command_id) if other is not None else None
         outcome = log.service.move(
             thread_id, input_id, place, anchor_id, actor=actor, command_id=command_id
         )
-        if outcome.seq is not None:
-            screen.say(f"Prompt {input_id} is moved.")
-        report(outcome, screen)
+        report(outcome, screen, f"Prompt {input_id} is moved.")

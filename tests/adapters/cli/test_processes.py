@@ -326,6 +326,20 @@ class TestStart:
         )
         assert ran.stdout.strip() == "[]"
 
+    def test_ctrl_c_before_a_command_has_begun(self) -> None:
+        """While typer makes the commands, which on a busy machine takes a second."""
+        code = (
+            "import typer.main, adapters.cli.main\n"
+            "def get_command(app):\n    raise KeyboardInterrupt\n"
+            "typer.main.get_command = get_command\n"
+            "adapters.cli.main.run()"
+        )
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        ran = subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+        )
+        assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "Stopped.\n")
+
     def test_help_of_everything(self, cli: Cli) -> None:
         out = cli("--help").ok().out
         commands = [line.split()[1] for line in out.splitlines() if line.startswith("│ ")]

@@ -11,7 +11,8 @@ from typing import Any, get_args
 import pytest
 
 from adapters.engines.script import parse_script
-from adapters.engines.scripted import EngineFailed, ScriptedEngine
+from adapters.engines.scripted import ScriptedEngine
+from adapters.engines.scripted_turn import EngineFailed
 from adapters.runner.handle import Handle
 from domain.events.approval import ApprovalDecision, ApprovalResolved
 from domain.events.base import Usage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import cast
 
 import psycopg
@@ -61,6 +62,14 @@ def test_the_url_may_set_what_we_would_set(database: Database) -> None:
     )
     with connect(named) as connection:
         assert connection.execute("SHOW application_name").fetchone() == ("mine",)
+
+
+def test_times_are_read_in_whatever_style_a_role_likes_them(database: Database) -> None:
+    sign = "&" if "?" in database.url else "?"
+    german = Database(f"{database.url}{sign}options=-cdatestyle%3DGerman")
+    with connect(german) as connection:
+        row = connection.execute("SELECT '2026-11-21 15:00Z'::timestamptz").fetchone()
+        assert row == (datetime(2026, 11, 21, 15, tzinfo=UTC),)
 
 
 @pytest.mark.parametrize("open_one", [connect, open_pool])

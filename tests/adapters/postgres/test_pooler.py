@@ -26,6 +26,7 @@ SETTINGS = (
     "search_path",
     "lock_timeout",
     "timezone",
+    "datestyle",
     "default_transaction_isolation",
     "idle_in_transaction_session_timeout",
 )
