@@ -37,6 +37,9 @@ BUSY = {
     "57014",  # statement timeout, or cancelled
 }
 READ_ONLY = "25006"
+# Of these those that do not come from the server. (The last is what psycopg makes of the words with
+# which a server ends a session, when they are there before a statement is sent.)
+LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
 CHECK_PRIMARY = (
     "It takes no writes, as a standby does: nothing was written. Try again when it has become the "
     "primary, or name the primary in TURNLOG_DATABASE_URL (target_session_attrs=read-write)."
@@ -58,7 +61,7 @@ def translate(error: psycopg.Error, database: Database) -> StoreError:
     """The StoreError for an error of a statement or a connection."""
     state, why = error.sqlstate, reason(error)
     if state is None:
-        if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        if isinstance(error, LOST):
             return StoreUnavailable(target=database.target, why=why, advice=CHECK_AGAIN)
         return StoreError(why=why)
     if state == SQLSTATE_APPEND_ONLY:

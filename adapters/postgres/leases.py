@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Final
 
-from adapters.postgres.connection import Pool, connection_from
+from adapters.postgres.connection import Connection, Pool, connection_from
 from adapters.postgres.database import Database
 from adapters.postgres.queries import load_queries
+from adapters.postgres.transactions import IMPATIENT
 from domain.ports import Lease
 
 QUERIES: Final = load_queries("leases.sql")
@@ -34,7 +36,7 @@ class PostgresLeases:
         return row is not None
 
     def release(self, lease: Lease) -> None:
-        with connection_from(self._pool, self._database) as connection:
+        with self._connection() as connection:
             values = {"turn_id": lease.turn_id, "token": lease.token}
             connection.execute(QUERIES["release_lease"], values)
 
@@ -42,8 +44,13 @@ class PostgresLeases:
         row = self._one("find_lease", turn_id=turn_id)
         return None if row is None else Lease(turn_id, *row)
 
+    def _connection(self) -> contextlib.AbstractContextManager[Connection]:
+        # Through a pooler a lease is taken in a transaction, and with its gate closed: who froze in
+        # there must not keep the turn from everybody else.
+        return connection_from(self._pool, self._database, **IMPATIENT)
+
     def _one(self, query: str, **values: object) -> tuple[Any, ...] | None:
-        with connection_from(self._pool, self._database) as connection:
+        with self._connection() as connection:
             return connection.execute(QUERIES[query], values).fetchone()
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any, TypeVar, cast
 
 from adapters.runner.blocking import consume
 from adapters.runner.pace import Pace, Time
@@ -49,16 +50,13 @@ class EngineSide:
 
     def run(self, handle: TurnHandle) -> None:
         """Begins what `next` gives, again if it was begun before. EngineRaised."""
-        assert self._turn is not None
-        try:
-            self._events = self._turn.run(handle)
-        except Exception as error:
-            raise EngineRaised(error) from error
+        with _blamed():
+            # (Not an assertion: an engine may have given none.)
+            self._events = cast("EngineTurn", self._turn).run(handle)
 
     async def next(self) -> EngineEvent | None:
         """What the engine does next; None at its end. Raises like `start`."""
-        assert self._events is not None
-        return await self._guarded(_next(self._events))
+        return await self._guarded(_next(cast("AsyncIterator[EngineEvent]", self._events)))
 
     async def close(self) -> None:
         """Lets the engine clean up, for a while. What it raises there is only logged."""
@@ -119,8 +117,20 @@ async def _anext_or_none(events: AsyncIterator[EngineEvent]) -> EngineEvent | No
 
 
 async def _told(work: Coroutine[Any, Any, T]) -> T:
-    """What the engine raises, marked as the engine's. An engine may also cancel itself."""
-    try:
+    with _blamed():
         return await work
-    except (Exception, asyncio.CancelledError) as error:
+
+
+@contextlib.contextmanager
+def _blamed() -> Iterator[None]:
+    """What the engine raises, marked as the engine's. An engine may also cancel itself.
+
+    Whatever it is: what is no `Exception` would take the turns of all other threads along. But for
+    what is meant for the process: asyncio ends its loop by that anyway.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
         raise EngineRaised(error) from error

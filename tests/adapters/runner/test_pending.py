@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
-from typing import cast
 
 import pytest
 
-from adapters.engines.script import parse_script
-from adapters.engines.scripted import ScriptedEngine
-from adapters.engines.scripted_turn import ScriptedTurn
 from adapters.errors import StoreUnavailable
 from adapters.runner.runner import InternalFault
 from domain.errors import ThreadIsImported
 from domain.ports import EngineEvent, Lease, Leases, TurnContext, TurnHandle
 from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, scripted, silent, story
 from tests.contracts.imported import IMPORTED, IMPORTED_TURN, import_copy
+from tests.fixtures.patience import PATIENCE
 
 
 class Dies(BaseException):
@@ -193,19 +191,24 @@ async def test_a_defect_in_one_thread_does_not_cancel_the_others(
     turn_id = stage.thread("A")
     other = stage.service.create().thread_id
     stage.service.submit(other, "B")
-    failed = asyncio.Event()
+    failed = threading.Event()
 
-    class Defective(ScriptedEngine):
-        async def start(self, context: TurnContext) -> ScriptedTurn:
-            if context.turn_id != turn_id:
-                await failed.wait()
-                return await super().start(context)
-            failed.set()
-            return cast("ScriptedTurn", None)
+    class Defective:
+        """Leases with a mistake in them, which shows while the other thread is at work."""
 
-    engine = Defective(parse_script("{}", "the test"))
+        def __init__(self, leases: Leases) -> None:
+            self.renew, self.release, self.find = leases.renew, leases.release, leases.find
+
+        def acquire(self, turn: str, thread: str, holder: str, seconds: float) -> Lease | None:
+            if turn == turn_id:
+                failed.set()
+                raise AssertionError
+            assert failed.wait(PATIENCE)
+            return stage.leases.acquire(turn, thread, holder, seconds)
+
+    runner = stage.runner(scripted(stage, "{}"), leases=Defective(stage.leases))
     with caplog.at_level("DEBUG", logger="turnlog"):
-        report = await stage.runner(engine).run_pending()
+        report = await runner.run_pending()
     assert [(result.thread_id, result.end) for result in report.results] == [(other, "completed")]
     [left] = report.unfinished
     assert (left.thread_id, left.turn_id) == (THREAD, turn_id)
