@@ -137,7 +137,7 @@ def turnlog(
 
 
 def run() -> None:
-    """The console script."""
+    """The command line, from `start`."""
     gc.set_threshold(YOUNG_OBJECTS)
     streams.prepare()
     with contextlib.suppress(ValueError):  # not in the main thread

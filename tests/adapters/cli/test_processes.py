@@ -312,6 +312,14 @@ def shell(cli: Cli, command: str, unbuffered: str = "") -> subprocess.CompletedP
     )
 
 
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """A process that does just that."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+    )
+
+
 class TestStart:
     def test_help_comes_quickly(self, cli: Cli) -> None:
         """Without the libraries that commands need: that is what makes it quick."""
@@ -320,11 +328,7 @@ class TestStart:
             "print([m for m in ('psycopg', 'sqlalchemy', 'alembic', 'pydantic', 'asyncio', "
             "'eventsourcing', 'rich.table') if m in sys.modules])"
         )
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        ran = subprocess.run(
-            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
-        )
-        assert ran.stdout.strip() == "[]"
+        assert python(code).stdout.strip() == "[]"
 
     def test_ctrl_c_before_a_command_has_begun(self) -> None:
         """While typer makes the commands, which on a busy machine takes a second."""
@@ -334,11 +338,22 @@ class TestStart:
             "typer.main.get_command = get_command\n"
             "adapters.cli.main.run()"
         )
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        ran = subprocess.run(
-            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
-        )
+        ran = python(code)
         assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "Stopped.\n")
+
+    def test_ctrl_c_while_the_command_line_is_imported(self) -> None:
+        code = (
+            "import os, signal, sys\n"
+            "class Stop:\n"
+            "    def find_spec(name, *_):\n"
+            "        if name == 'adapters.cli.main':\n"
+            "            os.kill(os.getpid(), signal.SIGINT)\n"
+            "sys.meta_path.insert(0, Stop)\n"
+            "import adapters.cli.start\n"
+            "adapters.cli.start.run()"
+        )
+        ran = python(code)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (-signal.SIGINT, "", "")
 
     def test_help_of_everything(self, cli: Cli) -> None:
         out = cli("--help").ok().out
