@@ -40,6 +40,7 @@ LAWS: Final[dict[str, Law]] = {
     "L13 numbers have no gap": record.numbers_have_no_gap,
     "L15 interrupts only escalate": holds.interrupts_escalate,
     "L15 holds have a cause": holds.holds_have_a_cause,
+    "L15 interrupts are asked for": holds.interrupts_are_asked_for,
     "L16 failures hold the queue": holds.failures_hold,
     "L18 what is seen is recorded": prompts.seen_is_recorded,
 }

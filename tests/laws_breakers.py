@@ -75,6 +75,13 @@ def forked() -> History:
     return world.history("thr_fork")
 
 
+def failing() -> History:
+    """Three turns in a row fail and the queue is held; released, it fails as often again."""
+    waiting = map(queue, "BCDEFGH")
+    steps = (submit("A"), *waiting, fail("A"), fail("B"), fail("C"), release())
+    return given(*steps, fail("D"), fail("E"), fail("F")).world().history()
+
+
 def repaired(history: Sequence[Recorded]) -> History:
     """The history with seq, position, versions and receipts as they should be for its events."""
     versions: Counter[str] = Counter()
@@ -82,7 +89,9 @@ def repaired(history: Sequence[Recorded]) -> History:
     before: str | None = None
     for number, entry in enumerate(history, start=1):
         first, before = entry.event.command_id != before, entry.event.command_id
-        event = entry.event.model_copy(update={"receipt": "r" if first else None})
+        event, receipt = entry.event, "r" if first else None
+        if event.receipt != receipt:
+            event = event.model_copy(update={"receipt": receipt})
         versions[event.stream_id] += 1
         whole.append(
             entry._replace(

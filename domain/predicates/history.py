@@ -34,3 +34,20 @@ def ends_command(history: History, index: int) -> bool:
     if index + 1 == len(history):
         return True
     return decision(history[index + 1].event) != decision(history[index].event)
+
+
+def begins_command(history: History, index: int) -> bool:
+    """Whether the event at `index` is the first of those that were decided with it."""
+    return index == 0 or ends_command(history, index - 1)
+
+
+def is_alone(history: History, index: int) -> bool:
+    """Whether nothing else was decided with the event at `index`, but for what a fork ends with."""
+    if not begins_command(history, index):
+        return False
+    return ends_command(history, index) or ends_fork(history[index + 1].event)
+
+
+def ends_fork(event: Event) -> bool:
+    """Whether it is one of those that leave behind what waited and ran where a fork was taken."""
+    return event.copied and event.source is not None and event.source.inferred

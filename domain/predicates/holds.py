@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from domain.events.base import Event
 from domain.events.prompt import (
+    PromptAdmitted,
     PromptPromoted,
     PromptWithdrawn,
     QueueHeld,
@@ -14,17 +16,24 @@ from domain.events.prompt import (
 from domain.events.turn import (
     TurnCompleted,
     TurnInterruptRequested,
+    TurnStarted,
 )
-from domain.options import ESCALATION
-from domain.predicates.history import History, Violation, decision
+from domain.predicates.history import History, Violation, begins_command, decision
 from domain.predicates.observed import ObservedInbox
-from domain.thread import FAILURES_BEFORE_HOLD
+
+# The laws' own words, not what the decisions take for them: a mistake there is not made here too.
+STRICTER: Final = ("continue", "hold", "discard")
+FAILURES_THAT_HOLD: Final = 3
 
 
 def boundary_holds(history: History) -> Iterator[Violation]:
-    """L4: an interrupt's hold claims exactly the prompts that were pending, and nobody else's."""
+    """L4: an interrupt's hold claims exactly the prompts that were pending, and nobody else's; and
+    they are released by a command of its own, not by one about something else."""
     inbox = ObservedInbox()
-    for entry in history:
+    for index, entry in enumerate(history):
+        if isinstance(entry.event, QueueReleased) and not begins_command(history, index):
+            what = f"{', '.join(entry.event.input_ids)} is released, but nobody asked for it"
+            yield Violation("L4", entry.seq, what)
         if isinstance(entry.event, QueueHeld):
             pending = inbox.waiting("pending")
             if list(entry.event.input_ids) != pending:
@@ -44,7 +53,7 @@ def interrupts_escalate(history: History) -> Iterator[Violation]:
         event = entry.event
         if isinstance(event, TurnInterruptRequested):
             before = policies.get(event.turn_id)
-            if before and ESCALATION.index(event.queued) <= ESCALATION.index(before):
+            if before and STRICTER.index(event.queued) <= STRICTER.index(before):
                 yield Violation("L15", entry.seq, f"{event.queued} after {before}")
             policies[event.turn_id] = event.queued
             due = {
@@ -87,7 +96,7 @@ def failures_hold(history: History) -> Iterator[Violation]:
             case QueueReleased():
                 failures = 0
             case PromptPromoted(input_id=input_id) as event:
-                if decision(event) == last_end and failures >= FAILURES_BEFORE_HOLD:
+                if decision(event) == last_end and failures >= FAILURES_THAT_HOLD:
                     what = f"{input_id} is started after {failures} failures in a row"
                     yield Violation("L16", entry.seq, what)
             case _:
@@ -96,7 +105,8 @@ def failures_hold(history: History) -> Iterator[Violation]:
 
 def holds_have_a_cause(history: History) -> Iterator[Violation]:
     """L4, L15, L16: prompts are held by a `hold` or by the end of a third failed turn, withdrawn
-    (unless by the user) by a `discard`; each by the event before it, in the same command."""
+    (unless by the user) by a `discard`; each by the event before it, in the same command, so that
+    nothing admitted after it is claimed."""
     cause: TurnInterruptRequested | TurnCompleted | None = None
     failures = 0
     for entry in history:
@@ -116,11 +126,29 @@ def holds_have_a_cause(history: History) -> Iterator[Violation]:
                     yield Violation("L4", entry.seq, f"{turn_id} was not interrupted with hold")
             case QueueHeld(turn_id=turn_id):
                 ended = isinstance(cause, TurnCompleted) and cause.turn_id == turn_id
-                if not ended or failures < FAILURES_BEFORE_HOLD:
+                if not ended or failures < FAILURES_THAT_HOLD:
                     yield Violation("L16", entry.seq, f"held after {failures} failures in a row")
             case PromptWithdrawn(reason="interrupt", input_id=input_id):
                 if not _interrupted(cause, None, "discard"):
                     yield Violation("L15", entry.seq, f"nothing discards {input_id}")
+            case _:
+                cause = None
+
+
+def interrupts_are_asked_for(history: History) -> Iterator[Violation]:
+    """L15: a prompt that interrupts is admitted only when its turn is to stop, by that command or
+    before it, so that what becomes of the queue is named; else it would only jump the queue."""
+    running = stopping = False
+    for entry in history:
+        match entry.event:
+            case TurnStarted():
+                running, stopping = True, False
+            case TurnCompleted():
+                running = False
+            case TurnInterruptRequested():
+                stopping = True
+            case PromptAdmitted(delivery="interrupt", input_id=i) if running and not stopping:
+                yield Violation("L15", entry.seq, f"{i} interrupts, but the turn is not to stop")
             case _:
                 pass
 

@@ -159,13 +159,16 @@ def _message_after(history: History, index: int) -> str | None:
 
 
 def nothing_enters_unpromoted(history: History) -> Iterator[Violation]:
-    """L2: a turn takes in a prompt only by the promotion right before it; a compaction takes none.
+    """L2: a turn takes in a prompt only by the promotion right before it, and shows it to the model
+    once, right after; a compaction takes none.
 
     A turn of imported history may have begun without any prompt.
     """
     before: Event | None = None
     for entry in history:
         match entry.event:
+            case ItemStarted(input_id=str(i)) as event if not _shows(before, event):
+                yield Violation("L2", entry.seq, f"{event.item_id} shows {i} once more")
             case TurnStarted(kind="compaction", input_id=None):
                 pass
             case TurnStarted(kind="prompt", input_id=None, source=Source()):
@@ -176,6 +179,14 @@ def nothing_enters_unpromoted(history: History) -> Iterator[Violation]:
             case _:
                 pass
         before = entry.event
+
+
+def _shows(before: Event | None, event: ItemStarted) -> bool:
+    return (
+        isinstance(before, TurnStarted | TurnSteered)
+        and (before.input_id, before.turn_id) == (event.input_id, event.turn_id)
+        and decision(before) == decision(event)
+    )
 
 
 def _promotes(before: Event | None, event: TurnStarted | TurnSteered) -> bool:

@@ -59,7 +59,9 @@ def interrupts_stop(history: History) -> Iterator[Violation]:
 
 
 def ends_are_final(history: History) -> Iterator[Violation]:
-    """L9: an ended turn gets no event and leaves no item open; items begin and end once."""
+    """L9: a turn gets no event after its end, and none before its start; it leaves no item open;
+    items begin and end once."""
+    started: set[str] = set()
     ended: set[str] = set()
     begun: set[str] = set()
     still_open: dict[str, str] = {}
@@ -69,6 +71,10 @@ def ends_are_final(history: History) -> Iterator[Violation]:
             continue
         if event.turn_id in ended:
             yield Violation("L9", entry.seq, f"{event.turn_id} has ended, but gets {event.name}")
+        if isinstance(event, TurnStarted):
+            started.add(event.turn_id)
+        elif event.turn_id not in started:
+            yield Violation("L9", entry.seq, f"{event.turn_id} has not begun: {event.name}")
         if isinstance(event, ItemStarted):
             if event.item_id in begun:
                 yield Violation("L9", entry.seq, f"{event.item_id} begins a second time")

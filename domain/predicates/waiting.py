@@ -12,20 +12,25 @@ from domain.events.prompt import (
     PromptWithdrawn,
 )
 from domain.events.turn import TurnCompleted, TurnInterruptRequested, TurnStarted
-from domain.predicates.history import History, Violation
+from domain.predicates.history import History, Violation, ends_fork, is_alone
 from domain.predicates.observed import ObservedInbox
 
 
 def only_waiting_prompts_change(history: History) -> Iterator[Violation]:
-    """L2: a prompt is edited, redelivered or moved only while it is pending or held."""
+    """L2, L3: a prompt is edited, redelivered or moved only while it is pending or held, and by a
+    command of its own: an end that moves another prompt to the front is no first in, first out."""
     inbox = ObservedInbox()
-    for entry in history:
+    for index, entry in enumerate(history):
         match entry.event:
             case PromptEdited() | PromptRedelivered() | PromptMoved() as event:
                 if event.input_id not in inbox.order:
                     state = inbox.state.get(event.input_id, "unknown")
                     what = f"{event.input_id} is {state}, but gets {event.name}"
                     yield Violation("L2", entry.seq, what)
+                if not is_alone(history, index):
+                    law = "L3" if isinstance(event, PromptMoved) else "L2"
+                    what = f"{event.input_id} gets {event.name} by something else"
+                    yield Violation(law, entry.seq, what)
             case _:
                 pass
         inbox.see(entry.event)
@@ -84,13 +89,18 @@ def _aim(
 
 
 def withdrawn_text_is_the_prompts(history: History) -> Iterator[Violation]:
-    """L2: a withdrawn prompt comes back as it was admitted, or as it was last edited."""
+    """L2: a withdrawn prompt comes back as it was admitted, or as it was last edited; and what the
+    user withdraws is withdrawn by a command of its own (or left behind by a fork), so that nothing
+    else can drop a prompt in the user's name (D7)."""
     texts: dict[str, str] = {}
-    for entry in history:
+    for index, entry in enumerate(history):
         match entry.event:
             case PromptAdmitted() | PromptEdited() as event:
                 texts[event.input_id] = event.text
             case PromptWithdrawn(input_id=input_id, text=text) if text != texts.get(input_id):
                 yield Violation("L2", entry.seq, f"{input_id} comes back with another text")
+            case PromptWithdrawn(reason="user", input_id=input_id) as event:
+                if not ends_fork(event) and not is_alone(history, index):
+                    yield Violation("L2", entry.seq, f"{input_id} is dropped by something else")
             case _:
                 pass

@@ -82,7 +82,8 @@ def _prompt_words(event: Event, turns: Names) -> list[str]:
         case PromptWithdrawn():
             return [label(event.input_id), event.reason]
         case PromptEdited():
-            return [label(event.input_id), repr(event.text)]
+            replaced = f"replaced={event.replaced}" if event.replaced else ""
+            return [label(event.input_id), repr(event.text), replaced]
         case PromptRedelivered():
             target = event.target_turn_id
             return [

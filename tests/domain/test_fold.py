@@ -7,11 +7,12 @@ import pytest
 from domain.errors import ImpossibleEvent
 from domain.events.base import Event
 from domain.events.item import ItemStarted
+from domain.events.prompt import PromptMoved
 from domain.events.turn import TurnCompleted, TurnStarted
 from domain.options import TurnOptions
 from domain.thread import evolve
 from tests.domain.given import Given, given
-from tests.domain.steps import complete, submit
+from tests.domain.steps import complete, queue, submit
 from tests.fixtures.clock import START
 
 HEADER = {"thread_id": "thr_1", "actor": "a", "command_id": "cmd_1", "at": START}
@@ -47,3 +48,13 @@ def test_an_impossible_event_is_an_error_with_its_place(past: Given, impossible:
     assert impossible.name in message
     holder = thread.turn.turn_id if thread.turn else "no turn"
     assert f"while {holder} holds the slot" in message
+
+
+def test_a_move_among_others_than_those_that_wait_is_an_error_with_its_place() -> None:
+    thread = given(submit("A"), queue("B")).world().state()
+    others = {"input_id": "inp_B", "input_ids": ("inp_B", "inp_9")}
+    moved = PromptMoved.model_validate({**HEADER, **others})
+    with pytest.raises(ImpossibleEvent, match="names other prompts than those") as caught:
+        evolve(thread, moved)
+    assert caught.value.details["seq"] == thread.seq + 1
+    assert "thr_1" in caught.value.message

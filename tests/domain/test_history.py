@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from domain import ids
 from domain.command import Command
 from domain.decide.history import decide_take_first_steer, decide_unprompted_turn
+from domain.errors import InterruptRequested, PromptNotWaiting
 from domain.events.turn import TurnStarted, TurnSteered
 from tests.domain.given import given
-from tests.domain.steps import steer, submit
+from tests.domain.steps import interrupt, steer, submit
 from tests.fixtures.clock import START
 
 COMMAND = Command("cmd_1", "importer", START, bytes(16))
@@ -30,3 +33,14 @@ def test_of_several_steers_the_first_enters_and_its_text_is_what_the_model_sees(
     assert isinstance(steered, TurnSteered)
     assert getattr(completed, "text", None) == "first"
     assert (steered.input_id, getattr(started, "input_id", None)) == ("inp_S", "inp_S")
+
+
+def test_another_than_the_first_is_refused_and_so_is_a_turn_that_is_to_stop() -> None:
+    running = given(submit("A"), steer("S"), steer("T"))
+    world = running.world()
+    with pytest.raises(PromptNotWaiting, match=r"^Prompt inp_T is not the first pending steer\.$"):
+        decide_take_first_steer(world.turn("A"), "inp_T", COMMAND, world.state())
+    stopping = given(submit("A"), interrupt("A", "continue")).world()
+    turn = stopping.turn("A")
+    with pytest.raises(InterruptRequested, match=turn):
+        decide_take_first_steer(turn, "inp_S", COMMAND, stopping.state())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -10,14 +9,11 @@ import pytest
 from domain.laws import LAWS, violations
 from domain.options import TurnOptions
 from domain.ports import Recorded
-from tests.domain.render import line
 from tests.domain.test_forks_can_fail import BROKEN_FORKS
-from tests.domain.world import turn_names
 from tests.laws_breakers import (
     Breaker,
     History,
     changed,
-    doubled,
     early,
     find,
     forked,
@@ -26,11 +22,9 @@ from tests.laws_breakers import (
     repaired,
     says,
     story,
-    swapped,
     turn_id,
     turn_of,
     twice,
-    without,
 )
 
 
@@ -52,6 +46,22 @@ def redelivered_idle(history: History) -> History:
     first = history[find(history, "prompt.redelivered", input_id="inp_O")]
     event = first.event.model_copy(update={"target_turn_id": None})
     return repaired([*history, first._replace(event=event)])
+
+
+def cancelled_later(history: History) -> History:
+    """What the interrupt cancels is cancelled in the middle of the command after it."""
+    at = find(history, "approval.cancelled", reason="interrupt")
+    cancelled, following = history[at : at + 2]
+    event = cancelled.event.model_copy(update={"command_id": following.event.command_id})
+    moved = [following, cancelled._replace(event=event)]
+    return repaired([*history[:at], *moved, *history[at + 2 :]])
+
+
+def interrupted_at_the_end(history: History) -> History:
+    """The turn that ran last is to stop, after its end."""
+    request = history[find(history, "turn.interrupt_requested", queued="continue")]
+    event = request.event.model_copy(update={"turn_id": turn_of(history, "Z")})
+    return repaired([*history, request._replace(event=event)])
 
 
 BROKEN: dict[str, tuple[str, Breaker]] = {
@@ -81,6 +91,10 @@ BROKEN: dict[str, tuple[str, Breaker]] = {
     "L2 an edit of a prompt that runs": (
         "L2",
         says("prompt.edited", {"input_id": "inp_L"}, input_id="inp_M"),
+    ),
+    "L2 an edit of a prompt that was withdrawn": (
+        "L2",
+        says("prompt.edited", {"input_id": "inp_C"}, input_id="inp_M"),
     ),
     "L2 a redelivery of a prompt that never was": (
         "L2",
@@ -154,6 +168,7 @@ BROKEN: dict[str, tuple[str, Breaker]] = {
         lambda history: interrupted_before(history, "turn.steered", "A"),
     ),
     "L8 an interrupt of an ended turn": ("L8", turn_id("A", "turn.interrupt_requested")),
+    "L8 an interrupt when all has ended": ("L8", interrupted_at_the_end),
     "L8 a steer into an ended turn": ("L8", turn_id("A", "turn.steered", input_id="inp_U")),
     "L9 an item of an ended turn": (
         "L9",
@@ -184,6 +199,7 @@ BROKEN: dict[str, tuple[str, Breaker]] = {
         "L9",
         says("approval.cancelled", {"reason": "interrupt"}, reason="end"),
     ),
+    "L9 an approval is cancelled after its interrupt": ("L9", cancelled_later),
     "L9 an approval is cancelled by no end": (
         "L9",
         says("approval.cancelled", {"reason": "end"}, reason="interrupt"),
@@ -209,6 +225,7 @@ BROKEN: dict[str, tuple[str, Breaker]] = {
     "L12 no beginning": ("L12", lost("thread.created")),
     "L12 a second beginning": ("L12", twice("thread.created")),
     "L12 another thread's event": ("L12", says("thread.archived", {"thread_id": "thr_2"})),
+    "L12 another thread's beginning": ("L12", says("thread.created", {"thread_id": "thr_2"})),
     "L12 a rollback of nothing": ("L12", says("thread.rolled_back", {"turn_ids": ()})),
     "L12 a rollback of an unknown turn": (
         "L12",
@@ -238,6 +255,10 @@ BROKEN: dict[str, tuple[str, Breaker]] = {
     "L16 a hold without failures": (
         "L16",
         lambda history: ended(history, "I", "interrupted"),
+    ),
+    "L16 a hold after one that completed": (
+        "L16",
+        lambda history: ended(history, "I", "completed"),
     ),
     "L16 the hold before the failure": ("L16", early("queue.held", reason="failures")),
     "L18 no user message": ("L18", lost("item.started", input_id="inp_A")),
@@ -309,8 +330,8 @@ def test_every_predicate_can_fail() -> None:
         *(breaker(list(legal())) for _, breaker in BROKEN.values()),
         *(breaker(forked()) for _, breaker in BROKEN_FORKS.values()),
     ]
-    failed = {name for history in spoiled for name, law in LAWS.items() if list(law(history))}
-    assert failed == LAWS.keys()
+    for name, law in LAWS.items():
+        assert any(True for history in spoiled for _ in law(history)), name
 
 
 def test_a_violation_says_where_and_what() -> None:
@@ -320,68 +341,6 @@ def test_a_violation_says_where_and_what() -> None:
     (end,) = [e.seq for e in history if e.event.name == "turn.completed"][:1]
     assert found[0].seq == end
     assert "inp_T" in found[0].what
-
-
-# ── Every event of the story ─────────────────────────────────────────────────────────────────────
-
-# What may be lost, said twice or come the other way round, as the history is legal without it too.
-HARMLESS = {
-    "lost": {
-        "thread.updated 't'",
-        "thread.archived",
-        "thread.unarchived",
-        "thread.rolled_back X compaction edit",
-        "turn.interrupt_requested B continue",  # which claims nothing
-        "turn.interrupt_requested F continue",
-        "prompt.moved P in P M",  # as P is taken back
-    },
-    "doubled": {
-        *("thread.updated 't'", "thread.archived", "thread.unarchived"),
-        *("prompt.edited M 'm'", "prompt.edited P 'p'"),
-        *("prompt.redelivered O steer for L", "prompt.redelivered P queue"),
-        *("prompt.moved N in N M", "prompt.moved P in P M"),
-    },
-    "swapped": {
-        "prompt.admitted B queue",  # with a prompt of another delivery
-        "prompt.admitted C queue",
-        "prompt.admitted D queue",  # with an interrupt that claims nothing
-        "prompt.admitted M queue",  # with the one that is moved before it
-        "prompt.admitted N queue",  # with what happens to others
-        "prompt.edited M 'm'",
-        "prompt.redelivered O steer for L",
-        "prompt.moved P in P M",
-        "item.completed A tool_call",  # with what does not concern it
-        "item.started A reasoning",
-        "turn.interrupt_requested F continue",
-        "turn.completed K completed",
-        "thread.archived",
-        "thread.unarchived",
-        "approval.resolved V 1 approved",
-        "turn.interrupt_requested V hold",  # with a cancellation it causes
-    },
-}
-SPOILS: dict[str, Callable[[History, int], History]] = {
-    "lost": without,
-    "doubled": doubled,
-    "swapped": swapped,
-}
-
-
-@pytest.mark.parametrize("spoil", SPOILS)
-def test_hardly_an_event_can_be_lost_doubled_or_swapped_unseen(spoil: str) -> None:
-    history = list(legal())
-    turns = turn_names(history)
-    items = {
-        getattr(entry.event, "item_id", ""): getattr(entry.event, "kind", "")
-        for entry in history
-        if entry.event.name == "item.started"
-    }
-    unseen = {
-        line(entry.event, turns, items)
-        for index, entry in enumerate(history[: -1 if spoil == "swapped" else None])
-        if not violations(SPOILS[spoil](history, index))
-    }
-    assert unseen == HARMLESS[spoil]
 
 
 def test_options_are_none_of_the_laws_business() -> None:

@@ -30,8 +30,9 @@ entered again:
 - A command that a client can repeat is repeated at once, with its own record there; and if its
   answer was lost, whenever the client wakes up. That later record is a stand-in, as of what was
   recorded only the receipt and the thread decide.
-- A thread is forked wherever its last command lets it be. The fork has the form of a thread that is
-  explored (`Report.strays` are those that have not), so what can come of it is explored as well.
+- A thread is forked wherever its last command lets it be: when its form is new, and between an end
+  and its drain also when it is not. The fork has the form of a thread that is explored
+  (`Report.strays` are those that have not), so what can come of it is explored as well.
 
 None of this is taken on trust alone: `test_schedule.py` runs random schedules for real, without any
 sharing, and compares each state; and every counterexample is run for real before it is shown.

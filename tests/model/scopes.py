@@ -30,8 +30,30 @@ DAILY: Final = (
         ThreadSettings(queue_on_interrupt="discard"),
     ),
 )
-# By `make prove`, besides: more than ten million in all.
+# By `make prove`, besides: more than eleven million in all. The first ones are what users do to
+# waiting prompts, together with all else.
 THOROUGH: Final = (
+    Scope("changes and failures", {"prompts": 3, "failures": 3, "changes": 2}),
+    Scope(
+        "changes, items, approvals",
+        {"prompts": 2, "items": 1, "approvals": 1, "changes": 2, "trouble": 1},
+    ),
+    Scope(
+        "changes and compactions",
+        {"prompts": 3, "failures": 1, "compactions": 1, "changes": 2},
+        ThreadSettings(queue_on_interrupt="continue"),
+    ),
+    Scope(
+        "changes and rewinds",
+        {
+            "prompts": 3,
+            "failures": 1,
+            "compactions": 1,
+            "rewinds": 1,
+            "changes": 1,
+            "trouble": 1,
+        },
+    ),
     Scope(
         "everything, one trouble",
         {"prompts": 3, "failures": 3, "items": 1, "compactions": 1, "rewinds": 1, "trouble": 1},

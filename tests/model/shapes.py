@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
+from domain.events.turn import TurnCompleted
 from domain.options import ThreadSettings
 from domain.ports import Fence, Lease
 from domain.thread import Thread, fold
@@ -222,10 +223,13 @@ class Shapes:
         table = bytearray(range(256))
         for place, name in enumerate(shape.names):
             table[FIRST + place] = now.get(name, GONE)
-        if given.after.key not in self.known:
+        new = given.after.key not in self.known
+        if new:
             self.known[given.after.key] = given.after
-            if faults := tuple(self._forked(given.after)):
-                return Effect(None, faults=faults)
+        # Between an end and its drain a thread can be forked as it is nowhere else.
+        drains = row.ends and not isinstance(given.done.appended[-1].event, TurnCompleted)
+        if (new or drains) and (faults := tuple(self._forked(given.after))):
+            return Effect(None, faults=faults)
         return Effect(given.after.key, bytes(table), own)
 
     def _forked(self, shape: Shape) -> Iterator[Fault]:

@@ -1,10 +1,17 @@
 """The explorer sees every schedule of a scope, once, however the work is divided."""
 
+from collections.abc import Collection, Iterator
+
 import pytest
 
+from domain.events.turn import TurnCompleted
 from domain.options import ThreadSettings
+from domain.thread import Thread
+from tests.model import shapes
 from tests.model.actors import ROWS
 from tests.model.explorer import Report, explore
+from tests.model.forking import Fork, forked
+from tests.model.real import History
 from tests.model.schedule import told
 from tests.model.world import Scope, State, World
 
@@ -66,3 +73,19 @@ def test_a_depth_ends_the_search() -> None:
     report = explore(Scope("shallow", SMALL.budgets, depth=3))
     assert (report.depth, report.complete) == (3, False)
     assert "up to 3 steps" in str(report)
+
+
+def test_a_thread_is_forked_between_an_end_of_each_kind_and_its_drain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also if the thread is then one that was found before: to its next turn all ends are alike."""
+    ends: set[str] = set()
+
+    def noting(history: History, thread: Thread, names: Collection[str]) -> Iterator[Fork]:
+        last = [e.event for e in history if e.event.command_id == history[-1].event.command_id]
+        ends.update(event.status for event in last[:-1] if isinstance(event, TurnCompleted))
+        yield from forked(history, thread, names)
+
+    monkeypatch.setattr(shapes, "forked", noting)
+    lawful(Scope("ends", {"prompts": 2, "failures": 1}))
+    assert ends == {"completed", "failed", "interrupted"}
