@@ -36,8 +36,7 @@ line AS (
            coalesce((r.source ->> 'inferred')::boolean, false)
                OR coalesce((e.source ->> 'inferred')::boolean, false)  AS inferred,
            num_nonnulls(r.seq, e.seq)                                  AS events,
-           (r.v = 1 AND r.at IS NOT NULL)::int                         AS requested_taken,
-           (e.v = 1 AND e.at IS NOT NULL AND e.state IS NOT NULL)::int AS ended_taken
+           coalesce(r.v = 1, false)::int + coalesce(e.v = 1, false)::int  AS taken
       FROM requested r
            -- step only --
       FULL JOIN ended e USING (thread_id, turn_id, approval_id)
@@ -56,8 +55,7 @@ inserted AS (
            cancelled_reason, requested_seq, resolved_seq, requested_at, resolved_at, inferred,
            source_line
       FROM line
-     WHERE requested_seq IS NOT NULL AND (resolved_seq IS NULL OR resolved_seq > requested_seq)
-       AND coalesce(requested_taken, 0) + coalesce(ended_taken, 0) = events
+     WHERE (resolved_seq IS NULL OR resolved_seq > requested_seq) AND taken = events
     RETURNING resolved_seq
 ),
 -- step only --
@@ -76,8 +74,7 @@ updated AS (
        AND line.requested_seq IS NULL AND a.state = 'pending'
     RETURNING 1
 )
-SELECT (SELECT coalesce(sum(coalesce(requested_taken, 0) + coalesce(ended_taken, 0)), 0)
-          FROM line)::bigint AS taken,
+SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
        (SELECT count(*) FROM line) - (SELECT count(*) FROM inserted) - (SELECT count(*) FROM updated)
            AS missed
 -- fill only --

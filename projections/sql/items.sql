@@ -58,8 +58,7 @@ line AS (
            coalesce((s.source ->> 'inferred')::boolean, false)
                OR coalesce((e.source ->> 'inferred')::boolean, false)  AS inferred,
            num_nonnulls(s.seq, e.seq)                                  AS events,
-           (s.v = 1 AND s.at IS NOT NULL)::int                         AS started_taken,
-           (e.v = 1 AND e.at IS NOT NULL)::int                         AS ended_taken
+           coalesce(s.v = 1, false)::int + coalesce(e.v = 1, false)::int  AS taken
       FROM started s
            -- step only --
       FULL JOIN ended e USING (thread_id, turn_id, item_id)
@@ -76,8 +75,7 @@ inserted AS (
            detail, result, error, input_id,
            started_seq, ended_seq, started_at, ended_at, inferred, source_line
       FROM line
-     WHERE started_seq IS NOT NULL AND (ended_seq IS NULL OR ended_seq > started_seq)
-       AND coalesce(started_taken, 0) + coalesce(ended_taken, 0) = events
+     WHERE (ended_seq IS NULL OR ended_seq > started_seq) AND taken = events
     RETURNING ended_seq
 ),
 -- step only --
@@ -95,8 +93,7 @@ updated AS (
        AND line.started_seq IS NULL AND i.status = 'in_progress'
     RETURNING 1
 )
-SELECT (SELECT coalesce(sum(coalesce(started_taken, 0) + coalesce(ended_taken, 0)), 0)
-          FROM line)::bigint AS taken,
+SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
        (SELECT count(*) FROM line) - (SELECT count(*) FROM inserted) - (SELECT count(*) FROM updated)
            AS missed
 -- fill only --

@@ -35,14 +35,14 @@ folded AS (
            count(*) FILTER (WHERE type = 'prompt.admitted')                         AS starts,
            count(*) FILTER (WHERE type IN ('prompt.promoted', 'prompt.withdrawn'))  AS ends,
            max(text) FILTER (WHERE type = 'prompt.admitted')                        AS text,
-           max(summary) FILTER (WHERE type = 'prompt.admitted')                     AS summary,
            max(delivery) FILTER (WHERE type = 'prompt.admitted')                    AS asked_delivery,
-           max(options::text) FILTER (WHERE type = 'prompt.admitted')               AS options,
-           max(route_intent) FILTER (WHERE type = 'prompt.admitted')                AS route_intent,
-           max(target_turn_id) FILTER (WHERE type = 'prompt.admitted')              AS target_turn_id,
+           -- Beside an admission only what replaces them has these: see `line`.
+           max(summary)                                                             AS summary,
+           max(options::text)                                                       AS options,
+           max(route_intent)                                                        AS route_intent,
+           max(target_turn_id)                                                      AS target_turn_id,
            max(position) FILTER (WHERE type = 'prompt.edited')                      AS edited_position,
            max(position) FILTER (WHERE type = 'prompt.redelivered')                 AS redelivered_position,
-           max(seq) FILTER (WHERE type = 'prompt.redelivered')                      AS redelivered_seq,
            max(seq * 16384 + number) FILTER (WHERE type = 'prompt.moved')           AS moved_key,
            max(origin)                                                              AS origin,
            max(actor) FILTER (WHERE type = 'prompt.admitted')                       AS actor,
@@ -55,10 +55,8 @@ folded AS (
            max(reason) FILTER (WHERE type = 'prompt.withdrawn')                     AS withdrawn_reason,
            max(seq) FILTER (WHERE type = 'prompt.withdrawn')                        AS withdrawn_seq,
            max(at) FILTER (WHERE type = 'prompt.withdrawn')                         AS withdrawn_at,
-           max(seq) FILTER (WHERE type = 'queue.held')                              AS held_seq,
-           max(seq) FILTER (WHERE type = 'queue.released')                          AS released_seq,
-           (max(ARRAY[lpad(seq::text, 19, '0'), reason])
-               FILTER (WHERE type = 'queue.held'))[2]                               AS last_held_reason,
+           max(position) FILTER (WHERE type = 'queue.held')                         AS held_position,
+           max(position) FILTER (WHERE type = 'queue.released')                     AS released_position,
            coalesce(bool_or((source ->> 'inferred')::boolean)
                FILTER (WHERE type IN ('prompt.admitted', 'prompt.promoted', 'prompt.withdrawn')),
                false)                                                               AS inferred
@@ -69,7 +67,9 @@ line AS (
     SELECT t.thread_id, t.input_id, t.taken, t.mentions, t.first_seq, t.starts,
            t.asked_delivery, t.target_turn_id, t.origin, t.actor, t.admitted_seq, t.admitted_at,
            t.source_line, t.turn_id, t.promoted_seq, t.promoted_at, t.withdrawn_reason,
-           t.withdrawn_seq, t.withdrawn_at, t.last_held_reason, t.inferred, t.moved_key,
+           t.withdrawn_seq, t.withdrawn_at, t.inferred, t.moved_key,
+           (SELECT l.data ->> 'reason' FROM log l WHERE l.position = t.held_position)
+                                                                             AS last_held_reason,
            t.edited_position IS NOT NULL                                     AS edited,
            coalesce(e.text, t.text)                                          AS text,
            coalesce(e.summary, t.summary)                                    AS summary,
@@ -79,15 +79,15 @@ line AS (
            t.redelivered_position IS NOT NULL                                AS redelivered,
            r.target_turn_id                                                  AS new_target_turn_id,
            -- NULL: nothing in the range says.
-           CASE WHEN t.redelivered_seq > coalesce(t.held_seq, 0) THEN r.delivery
-                WHEN t.held_seq IS NOT NULL THEN 'queue'
+           CASE WHEN t.redelivered_position > coalesce(t.held_position, 0) THEN r.delivery
+                WHEN t.held_position IS NOT NULL THEN 'queue'
            END                                                               AS new_delivery,
            ends = 0 OR ends = 1 AND last_seq IN (promoted_seq, withdrawn_seq) AS ends_last,
            -- NULL: nothing in the range says.
            CASE WHEN promoted_seq IS NOT NULL THEN 'promoted'
                 WHEN withdrawn_seq IS NOT NULL THEN 'withdrawn'
-                WHEN held_seq > coalesce(released_seq, 0) THEN 'held'
-                WHEN released_seq IS NOT NULL OR starts > 0 THEN 'pending'
+                WHEN held_position > coalesce(released_position, 0) THEN 'held'
+                WHEN released_position IS NOT NULL OR starts > 0 THEN 'pending'
            END AS state
       FROM folded t
      CROSS JOIN LATERAL

@@ -39,18 +39,18 @@ line AS (
            (SELECT (l.data ->> 'at')::timestamptz FROM log l WHERE l.position = t.last_position)
                AS updated_at,
            -- step only --
-           (SELECT count(*) FROM prompts p
-             WHERE p.thread_id = t.thread_id AND p.state IN ('pending', 'held')
-               AND p.state = 'pending')                                       AS pending_count,
-           (SELECT count(*) FROM prompts p
-             WHERE p.thread_id = t.thread_id AND p.state IN ('pending', 'held')
-               AND p.state = 'held')                                          AS held_count
+           waiting.pending_count, waiting.held_count
+      FROM touched t
+     CROSS JOIN LATERAL (
+           SELECT count(*) FILTER (WHERE p.state = 'pending') AS pending_count,
+                  count(*) FILTER (WHERE p.state = 'held')    AS held_count
+             FROM prompts p
+            WHERE p.thread_id = t.thread_id AND p.state IN ('pending', 'held')) AS waiting
            -- fill only --
            -- See waiting.sql.
-           0 AS pending_count,
-           0 AS held_count
-           -- both --
+           0 AS pending_count, 0 AS held_count
       FROM touched t
+           -- both --
 ),
 inserted AS (
     INSERT INTO threads (
@@ -85,12 +85,12 @@ updated AS (
      WHERE t.thread_id = line.thread_id AND line.starts = 0
     RETURNING 1
 )
-SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
+SELECT (SELECT sum(taken) FROM line)::bigint AS taken,
        (SELECT count(*) FROM line) - (SELECT count(*) FROM inserted) - (SELECT count(*) FROM updated)
            AS missed
 -- fill only --
 answer AS (
-    SELECT (SELECT coalesce(sum(taken), 0) FROM line)::bigint AS taken,
+    SELECT (SELECT sum(taken) FROM line)::bigint AS taken,
            (SELECT count(*) FROM line) - (SELECT count(*) FROM inserted) AS missed,
            (SELECT coalesce(sum(last_seq), 0) FROM inserted)::bigint AS events
 )

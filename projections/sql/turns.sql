@@ -49,8 +49,8 @@ WITH touched AS (
 line AS (
     SELECT t.thread_id, t.turn_id, t.first_seq, t.starts, t.started_seq, t.steers, t.items,
            t.interrupt_seq, t.interrupt_position, t.ended_seq,
-           t.taken + CASE WHEN s.v = 1 AND s.at IS NOT NULL THEN t.starts ELSE 0 END
-               + CASE WHEN e.v = 1 AND e.at IS NOT NULL THEN t.ends ELSE 0 END AS taken,
+           t.taken + CASE WHEN s.v = 1 THEN t.starts ELSE 0 END
+               + CASE WHEN e.v = 1 THEN t.ends ELSE 0 END AS taken,
            -- An end is the last event of its turn.
            t.ends = 0 OR t.ends = 1 AND t.ended_seq = t.last_seq AS ends_last,
            s.kind, s.input_id, s.summary, s.options, s.steerable, s.at AS started_at,
@@ -106,8 +106,8 @@ told AS (
                l.type = 'turn.steered' OR b.queued IS NOT NULL))            AS taken,
            count(*) FILTER (WHERE l.type = 'turn.steered')                  AS steers,
            min(l.seq) FILTER (WHERE l.type = 'turn.interrupt_requested')    AS interrupt_seq,
-           (max(ARRAY[lpad(l.seq::text, 19, '0'), b.queued])
-               FILTER (WHERE l.type = 'turn.interrupt_requested'))[2]       AS interrupt
+           max(l.position) FILTER (WHERE l.type = 'turn.interrupt_requested')
+                                                                            AS interrupt_position
       FROM log l
      CROSS JOIN LATERAL json_to_record(l.data) AS b (v int, at timestamptz, queued text)
      WHERE l.position > %(after)s AND l.position <= %(upto)s
@@ -118,9 +118,10 @@ line AS (
     SELECT thread_id, turn_id, least(s.seq, e.seq, i.first_seq, t.first_seq) AS first_seq,
            num_nonnulls(s.seq) AS starts, s.seq AS started_seq,
            coalesce(t.steers, 0) AS steers, coalesce(i.items, 0) AS items,
-           t.interrupt_seq, t.interrupt, e.seq AS ended_seq,
-           coalesce(t.taken, 0) + (s.v = 1 AND s.at IS NOT NULL)::int
-               + coalesce(e.v = 1 AND e.at IS NOT NULL, false)::int AS taken,
+           t.interrupt_seq, e.seq AS ended_seq,
+           (SELECT l.data ->> 'queued' FROM log l WHERE l.position = t.interrupt_position)
+               AS interrupt,
+           coalesce(t.taken, 0) + (s.v = 1)::int + coalesce(e.v = 1, false)::int AS taken,
            e.seq IS NULL OR e.seq >= greatest(s.seq, i.last_seq, t.last_seq) AS ends_last,
            s.kind, s.input_id, s.summary, s.options, s.steerable, s.at AS started_at,
            (s.source ->> 'line')::bigint AS source_line,

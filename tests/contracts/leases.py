@@ -45,8 +45,11 @@ class LeasesContract(ABC):
         assert leases.acquire(TURN, THREAD, "one", 3000) is None
 
     def test_leases_of_other_turns_do_not_matter(self, leases: Leases) -> None:
-        assert leases.acquire(TURN, THREAD, "one", 3000)
+        lease = leases.acquire(TURN, THREAD, "one", 3000)
+        assert lease is not None
         assert leases.acquire("turn_2", THREAD, "two", 3000)
+        leases.release(lease)
+        assert leases.acquire("turn_2", THREAD, "one", 3000) is None
 
     def test_a_lease_that_ran_out_is_taken_with_the_next_token(
         self, leases: Leases, pass_time: Callable[[float], object]
@@ -56,6 +59,9 @@ class LeasesContract(ABC):
         lease = leases.acquire(TURN, THREAD, "two", 3000)
         assert lease is not None
         assert (lease.holder, lease.token) == ("two", 2)
+        found = leases.find(TURN)
+        assert found is not None
+        assert (found.holder, found.token) == ("two", 2)
 
     def test_of_many_who_take_a_lease_at_once_one_gets_it(
         self, leases: Leases, pass_time: Callable[[float], object]

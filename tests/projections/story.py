@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from domain.options import Overrides, SettingsChange, TurnOptions
 from tests.domain import steps
 from tests.domain.world import THREAD
 from tests.projections.histories import log_of_steps
+
+_ROUTED = Overrides(options=TurnOptions(model="m"), route_intent="deep")
 
 _STEERS_AND_INTERRUPTS = (
     steps.create("A story"),
@@ -18,7 +21,11 @@ _STEERS_AND_INTERRUPTS = (
 )  # fmt: skip
 
 _FAILURES = (
-    steps.start_item("J"), steps.end_item("J"), steps.fail("J"), steps.fail("I"),
+    steps.start_item("J"),
+    lambda world: world.service.end_item(
+        THREAD, world.turn("J"), steps.last_item(world, "tool_call"), result={"ok": True}
+    ),
+    steps.fail("J"), steps.fail("I"),
     # E is held; L is held for the failures, released, and held for an interrupt.
     steps.release("H", "C"), steps.start_item("C"), steps.fail("C"), steps.start_failed("H"),
     steps.submit("K"), steps.queue("L"), steps.fail("K"), steps.release(),
@@ -30,18 +37,22 @@ _CONTEXT = (
     steps.compact(), steps.queue("O"), steps.complete("compaction"), steps.complete("O"),
     steps.rollback(2), steps.edit("P"), steps.complete("P"),
     steps.update("Another title"), steps.update("", command_id="cmd_no_title"),
+    steps.update(None, SettingsChange(options=TurnOptions(model="other")), "cmd_settings"),
     steps.archive(), steps.unarchive(),
 )  # fmt: skip
 
 _CHANGES = (
-    steps.submit("Q"), steps.queue("R"), steps.queue("S"), steps.steer("T"), steps.queue("U"),
-    steps.edit_waiting("R", "r"), steps.move("U", "first"), steps.redeliver("S", "steer"),
-    steps.redeliver("T", "queue"), steps.edit_waiting("R", "rr", command_id="cmd_edit_again"),
+    steps.submit("Q"), steps.queue("R"), steps.queue("S"),
+    steps.submit("T", "steer", overrides=_ROUTED), steps.queue("U"),
+    steps.edit_waiting("R", "r", overrides=_ROUTED), steps.move("U", "first"),
+    steps.redeliver("S", "steer"), steps.redeliver("T", "queue"), steps.redeliver("S", "queue"),
+    steps.edit_waiting("R", "rr", command_id="cmd_edit_again"),
     steps.send_now("V", "continue"), steps.move("T", "before", "R"), steps.queue("W"),
     steps.stop("Q"), steps.redeliver("R", "steer"), steps.move("W", "first"),
     # Held, U, T, W and R keep their places; R is a steer no more, and W becomes one.
     steps.interrupt("V", "hold"), steps.stop("V"), steps.submit("X"), steps.redeliver("W", "steer"),
-    steps.edit_waiting("T", "t"), steps.move("R", "before", "U"), steps.release(),
+    steps.edit_waiting("T", "t", overrides=Overrides()), steps.move("R", "before", "U"),
+    steps.release(),
     steps.start_item("X"), steps.ask("X", "1"), steps.ask("X", "2", "tool_call"),
     steps.ask("X", "3"), steps.answer("1"), steps.end_item("X"),
     steps.ask("X", "4"), steps.answer("4", "denied", "not here"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -21,13 +20,27 @@ from projections.rebuild import rebuild
 from projections.registry import KEYS, ROWS
 from tests.fixtures.database import DatabaseFactory
 from tests.projections.damage import (
+    ALONE,
+    ELSEWHERE,
     KINDS_OF_DAMAGE,
     NEEDED,
+    OF_ANOTHER_TURN,
     TOO_EARLY,
+    TOO_LATE,
+    UNKNOWN,
     Line,
+    Wrong,
+    alone,
     damaged,
+    elsewhere,
+    lacking,
     lines_of,
-    without,
+    naming_nothing,
+    of_another_turn,
+    saying,
+    too_early,
+    too_late,
+    without_turn,
 )
 from tests.projections.histories import Log, logs
 from tests.projections.story import STORY
@@ -139,6 +152,20 @@ def test_a_rebuild_stops_at_the_same_event_and_what_is_in_use_stays(
             session.discard()
 
 
+@pytest.mark.parametrize(
+    "wrong", [*(alone(STORY, event) for event in ALONE), without_turn(STORY)], ids=[*ALONE, "item"]
+)
+def test_a_rebuild_stops_where_a_file_finds_nothing_it_knows(shared: Tables, wrong: Wrong) -> None:
+    shared.empty_log()
+    lines, at = wrong
+    with shared.pool.connection() as connection:
+        write(connection, lines)
+    with PostgresRebuildSession(shared.database) as session:
+        with pytest.raises(PoisonEvent, match=f"position {at + 1}:"):
+            rebuild(session, shared.log)
+        session.discard()
+
+
 @pytest.mark.parametrize("kind", KINDS_OF_DAMAGE)
 def test_a_story_that_is_wrong_somewhere_stops_at_the_same_event_however_it_is_cut(
     shared: Tables, kind: str
@@ -147,18 +174,37 @@ def test_a_story_that_is_wrong_somewhere_stops_at_the_same_event_however_it_is_c
         assert_cuts_do_not_matter(shared, STORY, kind, place, [7, 1000])
 
 
-@pytest.mark.parametrize(
-    ("moved", "before"),
-    [*TOO_EARLY, ("thread.created", "queue.held")],
-)
+@pytest.mark.parametrize(("moved", "before"), TOO_EARLY)
 def test_an_event_before_the_one_it_needs_stops_them_there(
     shared: Tables, moved: str, before: str
 ) -> None:
-    lines = lines_of(STORY)
-    line = next(line for line in lines if line.type == moved)
-    lines.remove(line)
-    lines.insert(next(i for i, other in enumerate(lines) if other.type == before), line)
-    assert_stops_at(shared, lines, 1 + (0 if moved == "thread.created" else lines.index(line)))
+    assert_stops_at(shared, *too_early(STORY, moved, before))
+
+
+def test_a_thread_that_is_not_created_first_stops_them_at_the_beginning(shared: Tables) -> None:
+    lines, _ = too_early(STORY, "thread.created", "queue.held")
+    assert_stops_at(shared, lines, 0)
+
+
+@pytest.mark.parametrize(("again", "after"), TOO_LATE)
+def test_an_event_after_one_that_it_cannot_follow_stops_them_there(
+    shared: Tables, again: str, after: str
+) -> None:
+    assert_stops_at(shared, *too_late(STORY, again, after))
+
+
+@pytest.mark.parametrize("event", ELSEWHERE)
+def test_an_event_in_a_thread_it_does_not_belong_to_stops_them_there(
+    shared: Tables, event: str
+) -> None:
+    assert_stops_at(shared, *elsewhere(STORY, event))
+
+
+@pytest.mark.parametrize("event", OF_ANOTHER_TURN)
+def test_an_event_of_a_turn_it_does_not_belong_to_stops_them_there(
+    shared: Tables, event: str
+) -> None:
+    assert_stops_at(shared, *of_another_turn(STORY, event))
 
 
 @pytest.mark.parametrize("event", ALL, ids=lambda event: event.name)
@@ -179,36 +225,53 @@ def test_an_event_that_is_there_twice_in_a_row_stops_them_or_changes_nothing(
         "turn.interrupt_requested",
         *("prompt.edited", "prompt.redelivered", "prompt.moved"),
     }
-    assert_stops_at(shared, lines, None if event.name in harmless else place + 2)
+    if event.name in harmless:
+        assert_does_not_stop(shared, lines, place + 1)
+    else:
+        assert_stops_at(shared, lines, place + 1)
 
 
 @pytest.mark.parametrize(("event", "field"), NEEDED)
 def test_an_event_without_something_it_needs_stops_them_there(
     shared: Tables, event: str, field: str
 ) -> None:
-    lines = lines_of(STORY)
-    place = next(i for i, line in enumerate(lines) if line.type == event)
-    lines[place] = without(lines[place], field)
-    assert_stops_at(shared, lines, place + 1)
+    assert_stops_at(shared, *lacking(STORY, event, field))
+
+
+@pytest.mark.parametrize(("event", "field"), UNKNOWN)
+def test_an_event_that_says_what_nobody_knows_stops_them_there(
+    shared: Tables, event: str, field: str
+) -> None:
+    assert_stops_at(shared, *saying(STORY, event, field))
 
 
 def test_an_event_that_names_no_prompt_is_taken(shared: Tables) -> None:
-    lines = lines_of(STORY)
-    place = next(i for i, line in enumerate(lines) if line.type == "queue.held")
-    body = {**json.loads(lines[place].data), "input_ids": []}
-    lines.insert(place, replace(lines[place], data=json.dumps(body)))
-    assert_stops_at(shared, lines, None)
+    assert_does_not_stop(shared, *naming_nothing(STORY))
 
 
-def assert_stops_at(shared: Tables, lines: Sequence[Line], position: int | None) -> None:
-    """The tables stop before that position, or not at all, in whatever steps they come there."""
+def assert_stops_at(shared: Tables, lines: Sequence[Line], at: int) -> None:
+    """The tables stop before that line, in whatever steps they come there."""
+    assert_cut_anyhow(shared, lines, at)
+    status = shared.session.status()
+    assert (status.position, status.failed_position) == (at, at + 1)
+
+
+def assert_does_not_stop(shared: Tables, lines: Sequence[Line], at: int) -> None:
+    """The tables take that line, in whatever steps they come there."""
+    assert_cut_anyhow(shared, lines, at)
+    status = shared.session.status()
+    assert (status.position, status.failed_position) == (len(lines), None)
+
+
+def assert_cut_anyhow(shared: Tables, lines: Sequence[Line], at: int) -> None:
+    """One by one, in one go, and in one go from just before that line on, as it comes out."""
     shared.empty_log()
     with shared.pool.connection() as connection:
         write(connection, lines)
-    assert applied(shared, 1) == applied(shared, 1000)
-    status = shared.session.status()
-    stopped = len(lines) if position is None else position - 1
-    assert (status.position, status.failed_position) == (stopped, position)
+    before = max(at - 1, 0)  # up to there the log is sound, and test_agreement has tried its cuts
+    one_by_one = applied(shared, 1, at_once=before)
+    assert applied(shared, 1000, at_once=before) == one_by_one
+    assert applied(shared, 1000) == one_by_one
 
 
 @pytest.mark.parametrize("event", ALL, ids=lambda event: event.name)
