@@ -12,6 +12,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=$(TEST_PROC
 STOCK_TESTS ?= tests/adapters/postgres tests/contracts tests/faults tests/migrations tests/projections \
 	--ignore=tests/adapters/postgres/test_embedded.py --ignore=tests/projections/test_broken_logs.py
 STOCK_FAULT_BATCHES ?= 3
+CRASHES ?= all
 
 .PHONY: help demo test test-server test-stock check explore schedules prove crashes hammer mutants fmt setup clean
 .DEFAULT_GOAL := help
@@ -46,7 +47,7 @@ mutants: setup ## small changes of the domain and the SQL: which of them do the 
 	@for kind in python read-models append sql; do $(BIN)/python -m tests.mutants $$kind $(MUTANTS_ARGS); done
 
 crashes: setup ## a process dies at every point of everything it does: many minutes
-	@TURNLOG_TEST_CRASHES=all $(PYTEST) -o faulthandler_timeout=0 tests/crashes
+	@TURNLOG_TEST_CRASHES=$(CRASHES) $(PYTEST) -o faulthandler_timeout=0 tests/crashes
 
 hammer: setup ## processes race and are killed, again and again: make hammer SEEDS=11,12,13
 	@TURNLOG_TEST_RACE_SEEDS=$(SEEDS) $(PYTEST) tests/race/test_hammer.py

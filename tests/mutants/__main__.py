@@ -34,7 +34,7 @@ def main() -> int:
     """0, however many survive; 1 if there was nothing to measure."""
     options = parsed()
     began = time.monotonic()
-    report = Report(options.report, options.kind)
+    report = Report(options.report, options.kind, go_on=options.go_on)
     with _server():
         code = _run(options, report)
     tell(report.finish(time.monotonic() - began))

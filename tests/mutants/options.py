@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from typing import Literal, get_args
 from tests.mutants.edit import ROOT, Edit
 
 Kind = Literal["python", "read-models", "append", "sql"]
+Mutant = tuple[str, int, int, str]
+"""A file, from where to where it is changed, and what is there then."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +29,26 @@ class Options:
     report: Path
     thorough: bool
     again: bool
-    retry: Path | None
+    go_on: bool
+    retried: frozenset[Mutant] | None = None
+    done: frozenset[Mutant] = frozenset()
 
     def wants(self, edit: Edit) -> bool:
-        if self.retry and (edit.file, edit.start, edit.end, edit.after) not in _survivors(
-            self.retry
-        ):
+        mutant = edit.file, edit.start, edit.end, edit.after
+        if mutant in self.done or (self.retried is not None and mutant not in self.retried):
             return False
         named = not self.only or any(fnmatch.fnmatch(edit.file, name) for name in self.only)
         # By what it is, not by its number: the same ones, whatever else is asked for.
         return named and hash((edit.start, len(edit.after))) % self.every == 0
 
 
-@functools.cache
-def _survivors(report: Path) -> frozenset[tuple[str, int, int, str]]:
+def _reported(report: Path, *verdicts: str) -> frozenset[Mutant]:
+    """The mutants in that report; only those with one of the verdicts, if there are any."""
     lines = map(json.loads, report.read_text(encoding="utf-8").splitlines())
     return frozenset(
         (line["file"], line["start"], line["end"], line["after"])
         for line in lines
-        if line["verdict"] == "survived"
+        if not verdicts or line["verdict"] in verdicts
     )
 
 
@@ -62,5 +64,12 @@ def parsed(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--thorough", action="store_true", help="with the tests of random examples")
     parser.add_argument("--again", action="store_true", help="measure the tests as last time")
     parser.add_argument("--retry", type=Path, help="only what survived, by this *.jsonl")
-    given = parser.parse_args(arguments)
-    return Options(**{**vars(given), "only": tuple(given.only)})
+    parser.add_argument("--go-on", action="store_true", help="what the report does not have yet")
+    given = vars(parser.parse_args(arguments))
+    # Read now: the report may be the one that is about to be written.
+    retry, earlier = given.pop("retry"), given["report"] / f"{given['kind']}.jsonl"
+    return Options(
+        **{**given, "only": tuple(given["only"])},
+        retried=_reported(retry, "survived") if retry else None,
+        done=_reported(earlier) if given["go_on"] and earlier.exists() else frozenset(),
+    )

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from tests.mutants.edit import ROOT, Edit, tell
+from tests.mutants.laws_quick import Verdicts
 from tests.mutants.options import Options
 from tests.mutants.python import mutants
 from tests.mutants.swapping import Functions, Module, Place
@@ -36,7 +37,7 @@ def run(trials: Trials, options: Options) -> Iterator[Result]:
     failed = set(trials.measure(trials.items, lambda _edit: True, ROOT / "domain"))
     if failed:
         tell(f"Left out, as they fail without a mutant: {sorted(failed)}")
-    functions = Functions(modules)
+    functions, laws = Functions(modules), Verdicts()
     ways = _tests_by_function(trials, modules, failed)
     files = sorted(modules, key=lambda file: (not file.startswith(_FIRST), file))
     edits = (edit for file in files for edit in mutants(modules[file]) if options.wants(edit))
@@ -46,6 +47,7 @@ def run(trials: Trials, options: Options) -> Iterator[Result]:
         lambda edit: edit is not None and functions.swap(edit),
         processes=options.processes,
         seconds=options.seconds,
+        quickly=lambda edit: laws.notices(edit.file),
     )
 
 

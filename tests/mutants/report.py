@@ -9,24 +9,29 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from tests.mutants.edit import Edit
 from tests.mutants.trial import Result
 
 _COLUMNS: Final = ("killed", "too slow", "survived")
+_FATE: Final = ("verdict", "by", "seconds")
 
 
 class Report:
-    """Collects results, and writes them down as they come."""
+    """Collects results, and writes them down as they come: to those of earlier runs, or anew."""
 
-    def __init__(self, folder: Path, kind: str) -> None:
+    def __init__(self, folder: Path, kind: str, *, go_on: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._lines = folder / f"{kind}.jsonl"
         self._summary = folder / f"{kind}.md"
-        self._lines.write_text("", encoding="utf-8")
         self.results: list[Result] = []
+        if go_on and self._lines.exists():
+            self.results = [_read(line) for line in self._lines.read_text("utf-8").splitlines()]
+        else:
+            self._lines.write_text("", encoding="utf-8")
 
     def add(self, result: Result) -> None:
         self.results.append(result)
-        line = {**asdict(result.edit), "verdict": result.verdict, "by": result.by}
+        line = {**asdict(result.edit), **{name: getattr(result, name) for name in _FATE}}
         with self._lines.open("a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
 
@@ -37,6 +42,12 @@ class Report:
         text = "\n".join(told) + "\n"
         self._summary.write_text(text, encoding="utf-8")
         return text
+
+
+def _read(line: str) -> Result:
+    found = json.loads(line)
+    fate = {name: found.pop(name) for name in _FATE}
+    return Result(Edit(**found), **fate)
 
 
 def share(results: Iterable[Result]) -> str:

@@ -200,6 +200,8 @@ def _lists(found: Sequence[Token]) -> Iterator[Change]:
 def _literals(found: Sequence[Token]) -> Iterator[Change]:
     listed = set(_listed(found))
     for number, token in enumerate(found):
+        if found[number - 1].upper == "RETURNING" and token.kind == "number":
+            continue  # a row for each, of which nobody reads more than that there is one
         if token.kind == "number" and not _is_storage_option(found, number - 1):
             yield number, number, str(int(float(token.text)) + 1), "number one more"
         elif token.kind == "string" and number not in listed:

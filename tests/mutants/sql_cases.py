@@ -1,88 +1,117 @@
-"""What the read models' SQL makes of some logs, found out in few round trips.
+"""The logs that mutants of the read models' SQL are tried on, and how they are applied.
 
-The logs are those of tests/projections (the story, and the story with one thing wrong in it), each
-in a schema of its own, and kept: a mutant works in a transaction that is rolled back. What the SQL
-itself makes of them is what those tests check: that the rows of the story are what it folds to,
-wherever it is cut, and that wrong logs stop at the event that is wrong. So a mutant that makes
-something else of one of them is one that they would notice, and it is known in a second.
+They are those of tests/projections: the story, and the story with one thing wrong in it, each in a
+schema of its own.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Final
-
-import psycopg
-from psycopg.pq import ExecStatus
-from psycopg.types.numeric import Int8
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from adapters.postgres.connection import Connection
 from domain.events.registry import ALL
 from projections import registry
-from tests.projections.damage import NEEDED, TOO_EARLY, Line, damaged, lines_of, without
+from tests.domain.world import THREAD
+from tests.projections.damage import (
+    ALONE,
+    ELSEWHERE,
+    NEEDED,
+    OF_ANOTHER_TURN,
+    TOO_EARLY,
+    TOO_LATE,
+    UNKNOWN,
+    Line,
+    Wrong,
+    alone,
+    damaged,
+    elsewhere,
+    first,
+    lacking,
+    lines_of,
+    naming_nothing,
+    of_another_turn,
+    saying,
+    too_early,
+    too_late,
+    without_turn,
+)
 from tests.projections.histories import Log, decorated
 from tests.projections.story import STORY
 
 Cuts = tuple[int, ...]
-Made = tuple[bool, ...] | tuple[str, ...]
-"""Which ranges were taken, up to the first that was not; or all rows, if all were."""
-
-# Of a statement that is refused it would tell more than once.
-logging.getLogger("psycopg").setLevel(logging.ERROR)
-
-Answer = psycopg.Cursor[tuple[Any, ...]]
-Asked = tuple[str, Mapping[str, object] | None]
-
-_ROWS: Final[Sequence[Asked]] = [
-    (f"SELECT t::text FROM {table} t ORDER BY thread_id, {key}", None)
-    for table, key in registry.KEYS.items()
-]
 WHOLE: Final = len(STORY.entries)
+ALL_THREADS: Final = "z"
+AFTER_THE_WRONG: Final = 12
 
 
 @dataclass(frozen=True)
 class Case:
-    """A log, and where it is cut. `fills`: also as a rebuild does it."""
+    """A log, where it is cut, and how it is applied.
+
+    `parts` are the ids of threads that the parts of a rebuild end at (which applies no more than
+    the cut); None: in steps. `told`: the rows after each step, too. `wrong` is the type of the
+    event that is wrong. `counted`: what a rebuild counts of the rows then, with so many events that
+    it has counted before.
+    """
 
     schema: str
     types: tuple[str, ...]
     cuts: Cuts
-    fills: bool
+    parts: tuple[str, ...] | None = None
+    told: bool = False
+    wrong: str | None = None
+    counted: int | None = None
 
+    @property
+    def by(self) -> str:
+        """In the words of `Target.may_notice`."""
+        return "steps" if self.parts is None else "rebuild"
 
-@dataclass(frozen=True)
-class Texts:
-    """The SQL of one moment."""
-
-    steps: Mapping[str, str]
-    fills: Mapping[str, str]
-
-    @classmethod
-    def now(cls) -> Texts:
-        names = registry.STEPS
-        fills = {name: registry.load_fill(name) for name in (*names, "waiting")}
-        return cls({name: registry.load_sql(name) for name in names}, fills)
+    def may_notice(self, name: str) -> bool:
+        """Whether it can tell more about that file than the story does, which comes first."""
+        if self.counted is not None or name == "counts":
+            return self.counted is not None and name == "counts"
+        if self.wrong is None or name == "tables":
+            return True
+        # That one has to do with all, and what is wrong with most of them is no concern of it.
+        its = name != "threads" or self.wrong.startswith("thread.")
+        return its and name in registry.steps_for([self.wrong])
 
 
 def cases() -> Iterator[tuple[Case, list[Line]]]:
     """All of them, with what is in their logs; those that tell most come first."""
     lines = lines_of(STORY)
-    for size in (WHOLE, 21, 5, 2, 1):
-        cuts = (*range(size, WHOLE, size), WHOLE)
-        yield _case("story", lines, cuts, fills=size == WHOLE), lines
+    types = tuple(line.type for line in lines)
     imported = lines_of(log_of_imported())
-    for cuts in ((WHOLE,), (*range(9, WHOLE, 9), WHOLE)):
-        yield _case("imported", imported, cuts, fills=len(cuts) == 1), imported
-    for upto in range(3, WHOLE):  # what is there in between
-        yield _case("story", lines, (upto - 2, upto), fills=False), lines
-    for number, (what, wrong, at) in enumerate(_wrong(lines)):
-        stops = sorted({at - 1, at, at + 1} & set(range(1, len(wrong) + 1)))
-        yield _case(f"{what}_{number}", wrong, tuple(stops), fills=True), wrong
-        yield _case(f"{what}_{number}", wrong, (len(wrong),), fills=False), wrong
+    yield _case("story", lines, _ends(WHOLE)), lines
+    for upto in (WHOLE, *range(25, WHOLE, 25)):
+        yield _case("story", lines, (upto,), parts=(ALL_THREADS,)), lines
+    yield _case("story", lines, (WHOLE,), parts=(THREAD, ALL_THREADS)), lines
+    yield _case("imported", imported, _ends(WHOLE)), imported
+    yield _case("imported", imported, (WHOLE,), parts=(ALL_THREADS,)), imported
+    for size in (21, 1):
+        yield _case("story", lines, _ends(size), told=True), lines
+    yield _case("imported", imported, _ends(9), told=True), imported
+    yield _case("imported", imported, _ends(1)), imported
+    yield _case("story", lines, (1, *_ends(2, 3)), told=True), lines
+    for upto, counted in ((WHOLE - 3, 100), (20, 10)):
+        yield Case("story", types, (upto,), counted=counted), lines
+    for number, (what, (every, at)) in enumerate(_wrong(lines)):
+        schema, about = f"{what}_{number}", every[at].type
+        # What comes too early, or says too little, may be hidden by what comes later.
+        wrong = every if what in {"before", "lacks", "turnless"} else every[: at + AFTER_THE_WRONG]
+        whole = len(wrong)
+        for cuts in ([at, at + 1, at + 2, whole], [at - 1, at + 1, whole], [whole]):
+            stops = sorted({min(cut, whole) for cut in cuts if cut > 0})
+            yield _case(schema, wrong, tuple(stops), about=about), wrong
+        yield _case(schema, wrong, (whole,), parts=(ALL_THREADS,), about=about), wrong
+
+
+def _ends(size: int, begin: int | None = None) -> Cuts:
+    """Where steps of that size end."""
+    return (*range(begin or size, WHOLE, size), WHOLE)
 
 
 def log_of_imported() -> Log:
@@ -91,31 +120,37 @@ def log_of_imported() -> Log:
     return Log(tuple(entries))
 
 
-def _wrong(lines: list[Line]) -> Iterator[tuple[str, list[Line], int]]:
-    """Logs with one thing wrong, and the position of that."""
+def _wrong(lines: list[Line]) -> Iterator[tuple[str, Wrong]]:
+    """Logs with one thing wrong, and the index of that."""
     for event in ALL:
-        place = next(i for i, line in enumerate(lines) if line.type == event.name)
-        yield "newer", damaged(STORY, "newer version", place), place + 1
-        yield "twice", [*lines[: place + 1], lines[place], *lines[place + 1 :]], place + 2
+        place = first(lines, event.name)
+        yield "newer", (damaged(STORY, "newer version", place), place)
+        yield "renamed", (damaged(STORY, "rename", place), place)
+        yield "twice", ([*lines[: place + 1], lines[place], *lines[place + 1 :]], place + 1)
         last = max(i for i, line in enumerate(lines) if line.type == event.name)
-        yield "no_body", damaged(STORY, "no body", last), last + 1
-    place = next(i for i, line in enumerate(lines) if line.type == "queue.held")
-    body = {**json.loads(lines[place].data), "input_ids": []}
-    empty = replace(lines[place], data=json.dumps(body))
-    yield "empty", [*lines[:place], empty, *lines[place:]], place + 1
-    for name, field in NEEDED:
-        place = next(i for i, line in enumerate(lines) if line.type == name)
-        line = without(lines[place], field)
-        yield "lacks", [*lines[:place], line, *lines[place + 1 :]], place + 1
-    for moved, before in TOO_EARLY:
-        line = next(line for line in lines if line.type == moved)
-        rest = [other for other in lines if other is not line]
-        at = next(i for i, other in enumerate(rest) if other.type == before)
-        yield "before", [*rest[:at], line, *rest[at:]], at + 1
+        yield "no_body", (damaged(STORY, "no body", last), last)
+    yield "empty", naming_nothing(STORY)
+    yield "begins", too_early(STORY, "thread.created", "queue.held")
+    yield from (("lacks", lacking(STORY, *needed)) for needed in NEEDED)
+    yield from (("says", saying(STORY, *said)) for said in UNKNOWN)
+    yield from (("before", too_early(STORY, *pair)) for pair in TOO_EARLY)
+    yield from (("after", too_late(STORY, *pair)) for pair in TOO_LATE)
+    yield from (("elsewhere", elsewhere(STORY, name)) for name in ELSEWHERE)
+    yield "turnless", without_turn(STORY)
+    yield from (("alone", alone(STORY, name)) for name in ALONE)
+    yield from (("turn", of_another_turn(STORY, name)) for name in OF_ANOTHER_TURN)
 
 
-def _case(schema: str, lines: Sequence[Line], cuts: Cuts, *, fills: bool) -> Case:
-    return Case(schema, tuple(line.type for line in lines), cuts, fills)
+def _case(
+    schema: str,
+    lines: Sequence[Line],
+    cuts: Cuts,
+    parts: tuple[str, ...] | None = None,
+    *,
+    told: bool = False,
+    about: str | None = None,
+) -> Case:
+    return Case(schema, tuple(line.type for line in lines), cuts, parts, told, about)
 
 
 def make_schemas(connection: Connection) -> list[Case]:
@@ -150,75 +185,3 @@ def put(connection: Connection, case: Case, lines: Sequence[Line]) -> None:
             rows,
         )
     connection.execute("RESET search_path")
-
-
-class NotSql(Exception):
-    """The server does not understand it."""
-
-
-def steps_make(connection: Connection, case: Case, texts: Texts) -> Made:
-    """What a follower makes of the log in steps that end at the cuts. Raises NotSql."""
-    ranges: list[tuple[int, int]] = []  # how many events, applied by how many statements
-    asked: list[Asked] = []
-    for after, upto in zip((0, *case.cuts), case.cuts, strict=False):
-        bounds = {"after": Int8(after), "upto": Int8(upto)}
-        names = registry.steps_for(case.types[after:upto])
-        asked += [(texts.steps[name], bounds) for name in names]
-        ranges.append((upto - after, len(names)))
-    with _answers(connection, case.schema, [*asked, *_ROWS]) as answers:
-        taken: list[bool] = []
-        for size, count in ranges:
-            taken.append(_is_taken(size, answers[:count]))
-            if not taken[-1]:
-                return tuple(taken)
-            del answers[:count]
-        return _contents(answers)
-
-
-def fills_make(connection: Connection, case: Case, texts: Texts) -> Made:
-    """What a rebuild makes of the whole log. Raises NotSql."""
-    size = len(case.types)
-    part = {"after": Int8(0), "upto": Int8(size), "first": "", "last": "z"}
-    take = f"CREATE TEMPORARY TABLE part ON COMMIT DROP AS {registry.load_part()}"
-    asked = [(take, part), (texts.fills["waiting"], part)]
-    names = (*registry.FILL_STEPS, "context")
-    asked[1:1] = [(texts.fills[name], part) for name in names]
-    with _answers(connection, case.schema, [*asked, *_ROWS]) as answers:
-        if not _is_taken(size, answers[1 : 1 + len(names)]):
-            return (False,)
-        return _contents(answers[len(asked) :])
-
-
-@contextmanager
-def _answers(
-    connection: Connection, schema: str, asked: Sequence[Asked]
-) -> Iterator[list[Answer | None]]:
-    """All in one round trip, of a transaction that is rolled back. None: not any more."""
-    answers: list[Answer | None] = []
-    with connection.transaction(force_rollback=True):
-        try:
-            with connection.pipeline():
-                connection.execute(f"SET LOCAL search_path = {schema}".encode(), prepare=False)
-                for statement, values in asked:
-                    answers.append(connection.execute(statement.encode(), values))
-        except psycopg.Error as error:
-            if (error.sqlstate or "").startswith("42"):
-                raise NotSql from error
-        yield [*answers, *[None] * (len(asked) - len(answers))]
-
-
-def _is_taken(size: int, answers: Sequence[Answer | None]) -> bool:
-    found = [answer.fetchone() for answer in answers if _has_answered(answer) and answer]
-    fits = sum(int(str(row[0])) for row in found if row) == size and len(found) == len(answers)
-    return fits and not any(row[1] for row in found if row)
-
-
-def _has_answered(cursor: Answer | None) -> bool:
-    result = None if cursor is None else cursor.pgresult
-    return result is not None and result.status == ExecStatus.TUPLES_OK
-
-
-def _contents(rows: Sequence[Answer | None]) -> Made:
-    if not all(map(_has_answered, rows)):  # something before them was refused
-        return (False,)
-    return tuple(str(row[0]) for cursor in rows if cursor for row in cursor.fetchall())

@@ -1,10 +1,11 @@
-"""Mutants of the SQL that fills the read models, tried on kept logs: see sql_cases.py."""
+"""Mutants of the SQL that fills the read models, tried on kept logs: see sql_making.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -17,40 +18,31 @@ from tests.fixtures.server import external_url, with_database
 from tests.mutants import installing, sql_appends
 from tests.mutants.edit import Edit
 from tests.mutants.options import Options
-from tests.mutants.sql_cases import (
-    Case,
-    Made,
-    NotSql,
-    Texts,
-    fills_make,
-    make_schemas,
-    steps_make,
-)
+from tests.mutants.sql_cases import Case, make_schemas
+from tests.mutants.sql_making import Made, NotSql, Texts, make
 from tests.mutants.sql_targets import TARGETS, Target
 from tests.mutants.trial import Result
 
 _DATABASE: Final = "turnlog_mutants_cases"
-Known = tuple[Case, Made, Made | None]
-"""What the SQL itself makes of a case, in steps and (if that is asked) in a fill."""
+Known = Callable[[Case], Made]
+"""What the SQL itself makes of a case."""
 
 
 def targets() -> list[Target]:
     """The files that this is for."""
-    return [t for t in TARGETS if t.install is installing.read_models and "counts" not in t.file]
+    ours = (installing.read_models, installing.tables)
+    return [t for t in TARGETS if t.install in ours]
 
 
 def run(options: Options) -> Iterator[Result]:
     """All mutants of the files that fill the tables."""
     with _database() as connection:
         cases, now = make_schemas(connection), Texts.now()
-        known = [
-            (case, steps_make(connection, case, now), _filled(connection, case, now))
-            for case in cases
-        ]
+        known = functools.cache(lambda case: make(connection, case, now))
         for target in targets():
             for edit in target.mutants():
                 if options.wants(edit):
-                    yield _tried(connection, target, edit, known)
+                    yield _tried(connection, target, edit, cases, known)
 
 
 def run_append(options: Options) -> Iterator[Result]:
@@ -60,7 +52,7 @@ def run_append(options: Options) -> Iterator[Result]:
         other.execute(sql_appends.SHUT)
         other.execute(sql_appends.HELD)
         doings = sql_appends.script(connection, target.source)
-        play = partial(sql_appends.outcome, connection, doings=doings)
+        play = functools.partial(sql_appends.outcome, connection, doings=doings)
         expected = play(target.source)
         assert play(target.source) == expected, "time stands still"
         for edit in target.mutants():
@@ -79,31 +71,31 @@ def _played(
     return Result(edit, "survived" if found == expected else "killed", "the script of appends")
 
 
-def _tried(connection: Connection, target: Target, edit: Edit, known: Sequence[Known]) -> Result:
+def _tried(
+    connection: Connection, target: Target, edit: Edit, cases: Sequence[Case], known: Known
+) -> Result:
     with target.installer(edit)(target.file, edit.applied_to(target.source)):
-        texts = Texts.now()
+        texts = Texts.now(tables=target.install is installing.tables)
+    name = Path(target.file).stem
+    ways = [way for way in ("steps", "rebuild") if target.may_notice(way, edit)]
+    worth = (case for case in cases if case.by in ways and case.may_notice(name))
     try:
-        by = _told_apart(connection, known, texts, target, edit)
+        by = _told_apart(connection, worth, texts, known)
     except NotSql:
         return Result(edit, "no mutant")
+    except TypeError:
+        by = "an answer that is no number"
     return Result(edit, "killed" if by else "survived", by)
 
 
 def _told_apart(
-    connection: Connection, known: Sequence[Known], texts: Texts, target: Target, edit: Edit
+    connection: Connection, cases: Iterable[Case], texts: Texts, known: Known
 ) -> str | None:
     """The first case that the mutant makes something else of."""
-    steps, fills = (target.may_notice(what, edit) for what in ("steps", "rebuild"))
-    for case, by_steps, by_fill in known:
-        if steps and steps_make(connection, case, texts) != by_steps:
-            return f"{case.schema}, {len(case.cuts)} steps"
-        if fills and by_fill is not None and _filled(connection, case, texts) != by_fill:
-            return f"{case.schema}, filled"
+    for case in cases:
+        if make(connection, case, texts) != known(case):
+            return f"{case.schema}, {case.by}, {len(case.cuts)} cuts"
     return None
-
-
-def _filled(connection: Connection, case: Case, texts: Texts) -> Made | None:
-    return fills_make(connection, case, texts) if case.fills else None
 
 
 def connection_database() -> Database:

@@ -30,6 +30,10 @@ _LOG_TESTS: Final = (
     "tests/adapters/postgres/test_append_only.py",
     "tests/adapters/postgres/test_rows.py",
 )
+_LEASE_TESTS: Final = (
+    "tests/adapters/runner/test_leases.py",
+    "tests/adapters/postgres/test_fences.py",
+)
 
 
 @dataclass(frozen=True)
@@ -109,5 +113,5 @@ TARGETS: Final = (
     Target("projections/sql/tables.sql", _READ_MODEL_TESTS, installing.tables),
     Target(_FUNCTIONS, _LOG_TESTS, installing.functions),
     Target(f"{_QUERIES}/log.sql", _LOG_TESTS, installing.queries),
-    Target(f"{_QUERIES}/leases.sql", _LOG_TESTS, installing.queries),
+    Target(f"{_QUERIES}/leases.sql", _LEASE_TESTS, installing.queries),
 )

@@ -136,6 +136,7 @@ def _statements(
     elif target.install is installing.tables:
         yield installing.tables_made_anew(), None
     elif target.install is installing.queries:
+        yield "DEALLOCATE ALL", None  # what is prepared outlives its transaction
         for number, query in enumerate(load_queries(Path(target.file).name).values()):
             yield f"PREPARE q{number} AS {_numbered(query)}", None
     else:

@@ -62,6 +62,8 @@ class Functions:
         self._live: dict[Place, list[FunctionType]] = {}
         self._caches: list[functools._lru_cache_wrapper[object]] = []
         files = {str(ROOT / file): file for file in modules}
+        for file in modules:
+            self._originals(file)  # so that no forked process has to
         for found in gc.get_objects():
             if type(found) is functools._lru_cache_wrapper:
                 if found.__wrapped__.__code__.co_filename in files:

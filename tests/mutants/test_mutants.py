@@ -5,6 +5,7 @@ How many of the product's own mutants the tests kill is measured by `make mutant
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,12 +15,17 @@ import pytest
 
 from adapters.postgres.connection import connect
 from adapters.postgres.session import LogOutOfStep
+from domain.predicates import record
 from projections import registry
 from tests.fixtures.database import DatabaseFactory
-from tests.mutants import sql, sql_appends, sql_cases
+from tests.mutants import sql, sql_appends, sql_cases, sql_making
 from tests.mutants.edit import ROOT, Edit
+from tests.mutants.laws_quick import Verdicts
+from tests.mutants.options import parsed
+from tests.mutants.report import Report
 from tests.mutants.sql_targets import TARGETS, Target
 from tests.mutants.swapping import Functions, Module
+from tests.mutants.trial import Result
 from tests.projections.story import STORY
 from tests.projections.tables import Tables, tables_of
 
@@ -119,19 +125,19 @@ def test_a_mutant_of_a_query_is_in_place_as_long_as_it_should(tables: Tables) ->
 
 
 def test_what_the_tables_hold_tells_a_mutant_apart(database_factory: DatabaseFactory) -> None:
-    case, lines = next(sql_cases.cases())
+    ways = list(itertools.islice(sql_cases.cases(), 2))
     target, edit = one("context.sql", "false", "true")
     with database_factory() as database, connect(database) as connection:
         for statement in registry.load_types():
             connection.execute(statement.encode())
-        sql_cases.put(connection, case, lines)
-        makers = sql_cases.steps_make, sql_cases.fills_make
-        now = [make(connection, case, sql_cases.Texts.now()) for make in makers]
-        assert now[0] == now[1]
+        sql_cases.put(connection, *ways[0])
+        now, anew = sql_making.Texts.now(), sql_making.Texts.now(tables=True)
+        made = [sql_making.make(connection, case, now) for case, _ in ways]
+        assert made[0] == made[1]
         with target.installer(edit)(target.file, edit.applied_to(target.source)):
-            texts = sql_cases.Texts.now()
-        assert all(make(connection, case, texts) not in now for make in makers)
-        assert [make(connection, case, sql_cases.Texts.now()) for make in makers] == now
+            texts = sql_making.Texts.now()
+        assert all(sql_making.make(connection, case, texts) not in made for case, _ in ways)
+        assert [sql_making.make(connection, case, anew) for case, _ in ways] == made
 
 
 def test_what_appends_are_answered_tells_a_mutant_apart(database_factory: DatabaseFactory) -> None:
@@ -158,6 +164,30 @@ def test_a_function_runs_other_code_whoever_refers_to_it() -> None:
     assert elsewhere(2) == 6
     same = Edit.of(module.file, module.source, (place, place + 10), "(number * 2)", "by hand")
     assert not functions.swap(same)
+
+
+def test_a_law_that_says_something_else_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    laws = Verdicts(["broken"])
+    assert laws.notices("domain/predicates/record.py") is None
+    law = record.numbers_have_no_gap
+    monkeypatch.setattr(law, "__code__", (lambda _: iter(())).__code__)
+    assert laws.notices("domain/predicates/record.py") is not None
+    assert laws.notices("domain/predicates/turns.py") is None, "it is none of its laws"
+    assert laws.notices("domain/thread.py") is None, "which needs its tests"
+
+
+def test_a_report_says_what_to_try_again_and_can_be_gone_on_with(tmp_path: Path) -> None:
+    edits = [Edit("some.py", place, place, "x", "by hand", 1, "") for place in range(3)]
+    first = Report(tmp_path, "python")
+    first.add(Result(edits[0], "killed", "a test"))
+    first.add(Result(edits[1], "survived"))
+    where = ["python", "--report", str(tmp_path)]
+    again = parsed([*where, "--retry", str(tmp_path / "python.jsonl")])
+    going_on = parsed([*where, "--go-on"])
+    assert Report(tmp_path, "python", go_on=True).results == first.results
+    assert Report(tmp_path, "python").results == []
+    assert [edit for edit in edits if again.wants(edit)] == [edits[1]]
+    assert [edit for edit in edits if going_on.wants(edit)] == [edits[2]]
 
 
 TRIALS = """

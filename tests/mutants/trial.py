@@ -28,20 +28,23 @@ from tests.mutants.edit import Edit, tell
 Verdict = Literal["killed", "too slow", "survived", "no mutant"]
 Try = Callable[[Edit | None], bool]
 """Puts a mutant (None: what is there) in place for the rest of a process; False if it is none."""
+Quickly = Callable[[Edit], str | None]
+"""Which test would fail with the mutant that is in place, if that is known without running it."""
 
 # How much longer a test may take with a mutant than without: an endless loop is a kill, too.
 PATIENCE: Final = 20
-LEAST_SECONDS: Final = 20
+LEAST_SECONDS: Final = 5
 LONGEST_WAIT_SECONDS: Final = 300
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a mutant, and which test told it."""
+    """What became of a mutant, which test told it, and what that took of processor time."""
 
     edit: Edit
     verdict: Verdict
     by: str | None = None
+    seconds: float = 0
 
 
 @dataclass
@@ -51,15 +54,38 @@ class Known:
     seconds: dict[str, float] = field(default_factory=dict)
     entered: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
     kills: dict[tuple[str, str], int] = field(default_factory=dict)
+    killers: dict[str, str] = field(default_factory=dict)
 
-    def order(self, item: pytest.Item, file: str) -> float:
-        """Small for those that find much for little."""
-        worth = 4 * self.kills.get((item.nodeid, file), 0) + self.kills.get((item.nodeid, ""), 0)
+    def order(self, item: pytest.Item, edit: Edit) -> float:
+        """Small for those that find much for little; smallest for what found it last time."""
+        if self.killers.get(_name(edit)) == item.nodeid:
+            return 0
+        kills = self.kills
+        worth = 4 * kills.get((item.nodeid, edit.file), 0) + kills.get((item.nodeid, ""), 0)
         return (0.002 + self.seconds[item.nodeid]) / (0.25 + worth)
 
-    def killed(self, nodeid: str, file: str) -> None:
+    def killed(self, nodeid: str, edit: Edit) -> None:
+        self.killers[_name(edit)] = nodeid
+        self._count(nodeid, edit.file)
+
+    def _count(self, nodeid: str, file: str) -> None:
         for key in ((nodeid, file), (nodeid, "")):
             self.kills[key] = self.kills.get(key, 0) + 1
+
+    def recall(self, path: Path) -> None:
+        """What was written down of an earlier run: only the order of the tests comes of it."""
+        if path.exists():
+            self.killers = json.loads(path.read_text(encoding="utf-8"))
+        for name, nodeid in self.killers.items():
+            self._count(nodeid, name.split(": ")[0])
+
+    def write_down(self, path: Path) -> None:
+        path.write_text(json.dumps(self.killers, indent=1), encoding="utf-8")
+
+
+def _name(edit: Edit) -> str:
+    """What it is, also when the lines before it have changed."""
+    return f"{edit.file}: {edit.shown()}"
 
 
 class Trials:
@@ -75,12 +101,14 @@ class Trials:
     ) -> None:
         self._run = run
         self._memory = memory
+        self._kills = memory.with_name(f"{memory.stem}-kills.json")
         self._thorough = thorough
         self._again = again
         self.known = Known()
         self.items: Sequence[pytest.Item] = ()
         self._session: pytest.Session | None = None
         self._failed: str | None = None
+        self._quickly: Quickly = lambda _edit: None
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self) -> None:
@@ -99,7 +127,11 @@ class Trials:
             raise session.Interrupted("errors during collection")
         self._session = session
         self.items = tuple(item for item in session.items if self._thorough or not _is_random(item))
-        self._run(self)
+        self.known.recall(self._kills)
+        try:
+            self._run(self)
+        finally:
+            self.known.write_down(self._kills)
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -175,15 +207,18 @@ class Trials:
         *,
         processes: int,
         seconds: float,
+        quickly: Quickly = lambda _edit: None,
     ) -> Iterable[Result]:
         """Each mutant's fate, in the order in which they are known. `seconds` of processor time
-        is what one may take; if no test has failed by then, it has survived."""
+        is what one may take; if no test has failed by then, it has survived. What `quickly` tells
+        needs no test any more."""
+        self._quickly = quickly
         running: dict[int, _Running] = {}
         gc.freeze()  # the children share what is there now
         for edit in edits:
             while len(running) >= processes:
                 yield self._next(running)
-            items = sorted(chosen(edit), key=lambda item: self.known.order(item, edit.file))
+            items = sorted(chosen(edit), key=lambda item: self.known.order(item, edit))
             if not items:
                 yield Result(edit, "survived")
                 continue
@@ -197,26 +232,31 @@ class Trials:
             yield self._next(running)
 
     def _next(self, running: dict[int, _Running]) -> Result:
-        pid, status = os.wait()
+        pid, status, used = os.wait4(-1, 0)
         while pid not in running:
-            pid, status = os.wait()
+            pid, status, used = os.wait4(-1, 0)
+        seconds = used.ru_utime + used.ru_stime
         done = running.pop(pid)
         with os.fdopen(done.reader, encoding="utf-8") as pipe:
             by = pipe.read() or None
         if os.WIFSIGNALED(status):
-            return Result(done.edit, "too slow", by)
+            return Result(done.edit, "too slow", by, seconds)
         if os.WEXITSTATUS(status) not in _VERDICTS:
             raise RuntimeError(f"{done.edit.file}:{done.edit.line} {done.edit.shown()}: {by}")
         verdict = _VERDICTS[os.WEXITSTATUS(status)]
         if verdict == "killed" and by:
-            self.known.killed(by, done.edit.file)
-        return Result(done.edit, verdict, by if verdict == "killed" else None)
+            self.known.killed(by, done.edit)
+        return Result(done.edit, verdict, by if verdict == "killed" else None, seconds)
 
     def _tried(
         self, edit: Edit, items: Sequence[pytest.Item], put: Try, writer: int, seconds: float
     ) -> int:
         if not put(edit):
             return _CODES["no mutant"]
+        signal.setitimer(signal.ITIMER_PROF, LEAST_SECONDS)
+        if by := self._quickly(edit):
+            os.write(writer, by.encode())
+            return _CODES["killed"]
         verdict: Verdict = "survived"
         for item, following in _pairs(items):
             # Either ends the process, and the parent takes that for an answer: it never ends, or
