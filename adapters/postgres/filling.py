@@ -52,7 +52,11 @@ _FILL_SETTINGS: Final = {
 }
 # Looking for a part's events page by page is half the work of doing it event by event.
 _SEARCH_SETTINGS: Final = {**_FILL_SETTINGS, "enable_indexscan": "off"}
-SESSION_SETTINGS: Final = {"temp_buffers": "64MB"}
+SESSION_SETTINGS: Final = {
+    "temp_buffers": "64MB",
+    # Nobody waits for a part, so it need not be given up because the machine has no time for us.
+    "idle_in_transaction_session_timeout": "5min",
+}
 _WHY: Final = "they do not fit together"
 
 T = TypeVar("T")

@@ -33,7 +33,6 @@ T = TypeVar("T")
 ATTEMPTS: Final = 5
 AWAY_SECONDS: Final = 0.1  # the first pause for a store that is away; each next one is doubled
 MAX_AWAY_SECONDS: Final = 1.0
-ERROR_LIMIT: Final = 2_000  # characters
 
 
 class UnknownItem(Exception):
@@ -147,7 +146,7 @@ class Journal:
                 self._thread_id,
                 self._turn_id,
                 status,
-                error=shortened(error),
+                error=error,
                 usage=self._usage,
                 actor=self._worker,
                 command_id=command_id,
@@ -162,7 +161,7 @@ class Journal:
             lambda: self._service.start_failed(
                 self._thread_id,
                 self._turn_id,
-                shortened(error) or "",
+                error,
                 actor=self._worker,
                 command_id=command_id,
                 lease=self._lease,
@@ -297,8 +296,3 @@ def named(error: Exception) -> str:
     # Only the first part of a place is a field's name; the others may be keys of the engine's data.
     fields = {str(e["loc"][0]) for e in error.errors(include_input=False) if e["loc"]}
     return f"{name} in {', '.join(sorted(fields))}" if fields else name
-
-
-def shortened(text: str | None) -> str | None:
-    """An error that surely fits into an event."""
-    return text if text is None or len(text) <= ERROR_LIMIT else text[: ERROR_LIMIT - 1] + "…"

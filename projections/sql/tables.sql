@@ -19,7 +19,7 @@ CREATE TABLE read_models (
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE read_models IS 'How far the log is in the other tables.';
 COMMENT ON COLUMN read_models.position IS 'All events up to this position are in the tables.';
-COMMENT ON COLUMN read_models.definition IS 'Hash of the SQL that made and filled the tables.';
+COMMENT ON COLUMN read_models.definition IS 'Number and hash of the SQL that made and filled the tables.';
 COMMENT ON COLUMN read_models.failed_position IS 'Where the tables have stopped, if they have.';
 COMMENT ON COLUMN read_models.failure IS 'Why they have.';
 

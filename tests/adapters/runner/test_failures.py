@@ -19,6 +19,7 @@ from domain.ports import (
     TurnContext,
     TurnHandle,
 )
+from domain.text import ERROR_LIMIT
 from tests.adapters.runner.stage import PACE, THREAD, Played, Stage, said, scripted, silent, story
 
 
@@ -96,7 +97,7 @@ async def test_a_long_error_is_cut_so_that_the_turn_can_end(stage: Stage) -> Non
     [(status, error)] = stage.ends()
     assert status == "failed"
     assert error is not None
-    assert len(error) == 2_000
+    assert len(error) == ERROR_LIMIT
     assert error.endswith("…")
 
 
