@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from domain.context import messages, turn_context
 from domain.events.base import ItemKind, Json
-from domain.options import Delivery
+from domain.events.item import ItemStarted
+from domain.options import Delivery, SettingsChange, TurnOptions
 from domain.ports import Message
 from tests.domain.world import THREAD, World
 
@@ -65,10 +66,18 @@ def test_reasoning_is_seen_and_notes_for_people_are_not() -> None:
     world.service.submit(THREAD, "A")
     for kind in ("reasoning", "status", "error", "agent_message"):
         note(world, kind, kind)
-    assert [(m.kind, m.text) for m in folded(world)][1:] == [
-        ("reasoning", "reasoning"),
-        ("agent_message", "agent_message"),
+    assert [(m.role, m.kind, m.text) for m in folded(world)][1:] == [
+        ("assistant", "reasoning", "reasoning"),
+        ("assistant", "agent_message", "agent_message"),
     ]
+
+
+def test_what_was_said_names_its_item() -> None:
+    world = World.with_thread()
+    run(world, "A", "a")
+    events = [entry.event for entry in world.history()]
+    items = [event.item_id for event in events if isinstance(event, ItemStarted)]
+    assert [message.item_id for message in folded(world)] == items
 
 
 def test_l18_a_prompt_is_not_seen_before_it_is_promoted() -> None:
@@ -230,9 +239,11 @@ def test_rolling_back_over_a_compaction_brings_the_past_back() -> None:
 def test_the_context_of_a_turn_has_its_kind_and_options() -> None:
     world = World.with_thread()
     run(world, "A", "a")
+    world.service.update(THREAD, settings=SettingsChange(options=TurnOptions(model="m")))
     turn_id = world.service.compact(THREAD).started_turn_id or ""
     context = turn_context(turn_id, [entry.event for entry in world.history()])
     assert (context.thread_id, context.turn_id, context.kind) == (THREAD, turn_id, "compaction")
+    assert context.options.model == "m"
     assert context.messages == folded(world)
     with pytest.raises(LookupError, match="turn_none"):
         turn_context("turn_none", [])

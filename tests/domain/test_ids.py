@@ -65,3 +65,8 @@ def test_an_id_of_another_shape_is_refused_by_name(bad: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         ids.check("inp", bad)
     caught.value.message.encode()  # can be shown
+
+
+def test_every_id_among_the_arguments_is_looked_at_wherever_it_stands() -> None:
+    with pytest.raises(InvalidArgument):
+        ids.check_named({"text": "no id", "turn_id": "no_turn"})

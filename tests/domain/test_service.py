@@ -120,9 +120,17 @@ def test_a_conflict_that_does_not_come_again_costs_no_time() -> None:
     assert pauses == []
 
 
+def _end_item(service: ThreadService, turn: str, lease: Lease | None) -> object:
+    active = service.thread(THREAD).turn
+    assert active is not None
+    [item] = active.open_items
+    return service.end_item(THREAD, turn, item.item_id, lease=lease)
+
+
 WORKERS_WRITE: dict[str, Callable[[ThreadService, str, Lease | None], object]] = {
     "take steers": lambda s, turn, lease: s.take_steers(THREAD, turn, lease=lease),
     "begin an item": lambda s, turn, lease: s.start_item(THREAD, turn, "status", "s", lease=lease),
+    "end an item": _end_item,
     "record an item": lambda s, turn, lease: s.record_item(
         THREAD, turn, "status", "s", text="t", lease=lease
     ),
@@ -136,7 +144,7 @@ WORKERS_WRITE: dict[str, Callable[[ThreadService, str, Lease | None], object]] =
 @pytest.mark.parametrize("what", WORKERS_WRITE)
 def test_what_a_worker_writes_names_its_lease(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for token in (None, 7):
-        world = given(submit("A"), steer("B")).world()
+        world = given(submit("A"), steer("B"), start_item("A")).world()
         turn, fences = world.turn("A"), list[Fence | None]()
         append = world.log.append
 
@@ -156,7 +164,7 @@ def test_what_a_worker_writes_names_its_lease(what: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("what", WORKERS_WRITE)
 def test_the_lease_of_another_turn_is_none(what: str) -> None:
-    world = given(submit("A"), steer("B")).world()
+    world = given(submit("A"), steer("B"), start_item("A")).world()
     lease = Lease("turn_9", THREAD, "holder", 7, 9.0)
     with pytest.raises(
         InvalidArgument, match=r"^The lease is not valid: it is that of turn turn_9"
