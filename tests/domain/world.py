@@ -111,7 +111,8 @@ class World:
     def __init__(self, routing: Routing | None = None, *, receipts_first: bool = True) -> None:
         self.log = TinyLog(receipts_first=receipts_first)
         self.threads = TinyThreads(self.log)
-        execution = Execution(self.log, self.threads, HandClock(), CountingEntropy())
+        self.clock = HandClock()
+        execution = Execution(self.log, self.threads, self.clock, CountingEntropy())
         self.service = ThreadService(execution, routing or Routing())
 
     @classmethod

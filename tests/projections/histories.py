@@ -88,6 +88,7 @@ def log_of_steps(*steps: Step) -> Log:
     """The log of a story that a test tells."""
     world = World()
     for step in steps:
+        world.clock.advance(1)
         step(world)
     return Log(tuple(world.log.entries))
 

@@ -46,7 +46,7 @@ _CHANGES = (
     steps.submit("T", "steer", overrides=_ROUTED), steps.queue("U"),
     steps.edit_waiting("R", "r", overrides=_ROUTED), steps.move("U", "first"),
     steps.redeliver("S", "steer"), steps.redeliver("T", "queue"), steps.redeliver("S", "queue"),
-    steps.edit_waiting("R", "rr", command_id="cmd_edit_again"),
+    steps.edit_waiting("R", "Again", command_id="cmd_edit_again"),
     steps.send_now("V", "continue"), steps.move("T", "before", "R"), steps.queue("W"),
     steps.stop("Q"), steps.redeliver("R", "steer"), steps.move("W", "first"),
     # Held, U, T, W and R keep their places; R is a steer no more, and W becomes one.
