@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from domain import predicates
+from domain.command import Header
 from domain.events.prompt import PromptWithdrawn, QueueHeld
 from domain.laws import violations
 from tests.domain.given import given
@@ -48,14 +49,19 @@ def of_the_command_before(history: History, index: int) -> History:
     return repaired([*history[:index], entry._replace(event=event), *history[index + 1 :]])
 
 
+def header_of_x(history: History) -> Header:
+    """Of the command that sent X now."""
+    event = history[find(history, "prompt.admitted", input_id="inp_X")].event
+    return Header(
+        thread_id=event.thread_id, actor=event.actor, command_id=event.command_id, at=event.at
+    )
+
+
 def holds_its_own(history: History) -> History:
     """The command that sent X now goes on and holds it."""
-    header = history[find(history, "prompt.admitted", input_id="inp_X")].event
+    header = header_of_x(history)
     held = QueueHeld(
-        thread_id=header.thread_id,
-        actor=header.actor,
-        command_id=header.command_id,
-        at=header.at,
+        **header,
         input_ids=("inp_X",),
         reason="interrupt",
         turn_id=turn_of(history, "A"),
@@ -65,12 +71,9 @@ def holds_its_own(history: History) -> History:
 
 def discards_its_own(history: History) -> History:
     """The command that sent X now goes on and withdraws it."""
-    header = history[find(history, "prompt.admitted", input_id="inp_X")].event
+    header = header_of_x(history)
     withdrawn = PromptWithdrawn(
-        thread_id=header.thread_id,
-        actor=header.actor,
-        command_id=header.command_id,
-        at=header.at,
+        **header,
         input_id="inp_X",
         text="X",
         reason="interrupt",

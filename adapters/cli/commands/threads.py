@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, get_args
 
-import typer
-
 from adapters.cli.options import (
     Actor,
     AsJson,
@@ -14,6 +12,7 @@ from adapters.cli.options import (
     Model,
     QueuedChoice,
     ThreadRef,
+    option,
 )
 from adapters.cli.screen import Screen
 
@@ -22,30 +21,27 @@ if TYPE_CHECKING:
 
     from domain.options import QueuePolicy, SettingsChange
 
-Title = Annotated[str | None, typer.Option("--title", help="What it is about.", show_default=False)]
+Title = Annotated[str | None, option("--title", help="What it is about.")]
 OnInterrupt = Annotated[
     QueuedChoice | None,
-    typer.Option(
+    option(
         "--on-interrupt",
         help="What an interrupt does to waiting prompts when it does not say.",
-        show_default=False,
     ),
 ]
 Steerable = Annotated[
     bool | None,
-    typer.Option(
+    option(
         "--steerable/--not-steerable",
         help="Whether its engine takes input between two steps.",
-        show_default=False,
     ),
 ]
 Clear = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--clear",
         metavar="NAME",
         help="Leave this option (model, mode, …) to the engine again. Can be repeated.",
-        show_default=False,
     ),
 ]
 
@@ -54,7 +50,7 @@ def create(
     *,
     title: Title = None,
     thread_id: Annotated[
-        str | None, typer.Option("--id", metavar="ID", help="An id of your own (thr_…).")
+        str | None, option("--id", metavar="ID", help="An id of your own (thr_…).")
     ] = None,
     model: Model = None,
     mode: Mode = None,
@@ -107,9 +103,7 @@ def update(
         outcome = log.service.update(
             thread_id, title=title, settings=settings, actor=actor, command_id=command_id
         )
-        if outcome.seq is not None:
-            screen.say(f"Thread {thread_id} is updated.")
-        report(outcome, screen)
+        report(outcome, screen, f"Thread {thread_id} is updated.")
 
 
 def archive(
@@ -126,9 +120,8 @@ def archive(
     screen = Screen(as_json=as_json)
     with thread_session(screen, thread, command_id) as (log, thread_id):
         outcome = log.service.archive(thread_id, actor=actor, command_id=command_id)
-        if outcome.seq is not None:
-            screen.say(f"Thread {thread_id} is archived. `turnlog unarchive` brings it back.")
-        report(outcome, screen)
+        done = f"Thread {thread_id} is archived. `turnlog unarchive` brings it back."
+        report(outcome, screen, done)
 
 
 def unarchive(
@@ -145,9 +138,7 @@ def unarchive(
     screen = Screen(as_json=as_json)
     with thread_session(screen, thread, command_id) as (log, thread_id):
         outcome = log.service.unarchive(thread_id, actor=actor, command_id=command_id)
-        if outcome.seq is not None:
-            screen.say(f"Thread {thread_id} takes prompts again.")
-        report(outcome, screen)
+        report(outcome, screen, f"Thread {thread_id} takes prompts again.")
 
 
 def _change(
